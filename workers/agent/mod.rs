@@ -1,0 +1,149 @@
+//! Agents as a seam: a session takes orders one turn at a time and tells what it hears.
+//!
+//! An agent's words move nothing. A driver turns what a program prints into [`Said`]; whether an order moves is for
+//! the gates. Timers are not kept here either: whoever listens counts the silence between two things said.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::failure::TurnEnd;
+use crate::holder::SessionId;
+use crate::order::OrderId;
+
+pub mod claude;
+pub mod command;
+
+/// A future that a trait object returns.
+pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One kind of coding agent.
+pub trait Agent: fmt::Debug + Send + Sync {
+    /// Its name in shopfloor.toml.
+    fn name(&self) -> &str;
+
+    /// True when its work is simulated.
+    fn simulated(&self) -> bool;
+
+    /// False for a one-shot agent: all its orders are given when the session opens, and none later.
+    fn takes_turns(&self) -> bool;
+
+    /// Starts a session. An error of kind `Environment` means that the machine or its set-up is at fault.
+    fn open(&self, plan: SessionPlan) -> Waiting<'_, Result<Box<dyn Session>>>;
+}
+
+/// What a session is opened with.
+#[derive(Debug, Clone)]
+pub struct SessionPlan {
+    /// Its id.
+    pub session: SessionId,
+    /// The stage's name.
+    pub stage: String,
+    /// Its secret word: results count only with it.
+    pub nonce: String,
+    /// Its folder, which exists; the agent's working folder.
+    pub dir: PathBuf,
+    /// `<worker>/<session>`, for the environment of everything it starts.
+    pub cookie: String,
+    /// The stage's brief: who the agent is and what it is to do with every order.
+    pub brief: String,
+    /// For a one-shot agent all orders; else empty.
+    pub orders: Vec<Turn>,
+    /// Folders outside its own that it works in.
+    pub folders: Vec<PathBuf>,
+}
+
+/// One order, as it is given.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    /// The order.
+    pub order: OrderId,
+    /// The generation of its claim.
+    pub generation: u64,
+    /// Its title.
+    pub title: String,
+    /// The folder of its papers, for reading and for leaving new ones.
+    pub desk: PathBuf,
+    /// The order's worktree, where there is one.
+    pub worktree: Option<PathBuf>,
+    /// What the agent is told.
+    pub prompt: String,
+}
+
+/// What a session tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// Something came from it: a line for the log (already one line, without control characters), or nothing to show.
+    Heard(Option<String>),
+    /// A result came that does not count: which order it named, and why. The turn goes on.
+    Refused {
+        /// The order it named, as text of unknown origin.
+        order: String,
+        /// Why it does not count.
+        why: String,
+    },
+    /// An order's turn is over.
+    TurnEnded {
+        /// The order.
+        order: OrderId,
+        /// How.
+        end: TurnEnd,
+        /// What it used, where the agent says so.
+        usage: Usage,
+    },
+    /// The session is over: no turn will end any more. Orders that were given and have not ended are silent.
+    Over {
+        /// How it ended, one line.
+        how: String,
+    },
+}
+
+/// Tokens and money of one turn. `None` is unknown, which is not zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Usage {
+    /// Tokens read, cached ones included.
+    pub input_tokens: Option<u64>,
+    /// Tokens written.
+    pub output_tokens: Option<u64>,
+    /// US dollars at list price, as the agent computes it.
+    pub cost_usd: Option<f64>,
+}
+
+/// One running session. Dropping it kills its process tree.
+pub trait Session: Send {
+    /// Gives the next order. Only after the turn before has ended, and never to a one-shot agent.
+    fn give<'a>(&'a mut self, turn: &'a Turn) -> Waiting<'a, Result<()>>;
+
+    /// Waits for the next thing said. May be dropped and called again without losing anything.
+    fn next(&mut self) -> Waiting<'_, Said>;
+
+    /// Drops the turn under way, if the agent can do that and stay alive. False when it can't.
+    fn interrupt(&mut self) -> Waiting<'_, bool>;
+
+    /// Ends it: politely for at most `grace`, then firmly. Nothing of its process tree is left afterwards.
+    fn end(self: Box<Self>, grace: Duration) -> Waiting<'static, SessionEnd>;
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionEnd {
+    /// One line.
+    pub how: String,
+    /// Processes that outlived it and were ended.
+    pub left_over: usize,
+    /// Things it said that the driver does not know, by their name.
+    pub unknown: BTreeMap<String, u64>,
+}
+
+/// One line without control characters, at most `most` characters: text from an agent is data, never terminal codes.
+pub fn one_line(text: &str, most: usize) -> String {
+    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let line: String = plain.take(most + 1).collect();
+    match line.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}

@@ -1,0 +1,361 @@
+//! `shopfloor.toml`: what the operator decided. Unknown keys are errors with line and column.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Kind, Result};
+
+/// The name of the file, found by walking up from the working folder.
+pub const FILE_NAME: &str = "shopfloor.toml";
+
+/// The whole file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The repository worked on.
+    pub project: Project,
+    /// Where worktrees go.
+    pub worktree: Worktree,
+    /// Limits of time and of patience.
+    pub limits: Limits,
+    /// What the changes of an order may touch.
+    pub policy: Policy,
+    /// Agents by name.
+    pub agent: BTreeMap<String, AgentConfig>,
+    /// Settings per stage, by its name.
+    pub stage: BTreeMap<String, StageConfig>,
+    /// Gates of the user's own, by name.
+    pub gate: BTreeMap<String, GateConfig>,
+    /// The agent of every stage that names none.
+    pub agent_default: Option<String>,
+}
+
+/// `[project]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Project {
+    /// The branch that finished work is meant for. Unset: the branch checked out in the project.
+    pub base: Option<String>,
+    /// How its tests are run.
+    pub test: TestConfig,
+}
+
+/// `[project.test]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TestConfig {
+    /// The command, an array or one string split like a shell would (but no shell runs it).
+    #[serde(deserialize_with = "argv")]
+    pub command: Vec<String>,
+    /// The most time one run may take.
+    #[serde(deserialize_with = "duration")]
+    pub timeout: Duration,
+    /// Variables it gets beyond the allowlist.
+    pub env: BTreeMap<String, String>,
+}
+
+impl Default for TestConfig {
+    fn default() -> Self {
+        Self { command: Vec::new(), timeout: Duration::from_secs(600), env: BTreeMap::new() }
+    }
+}
+
+/// `[worktree]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Worktree {
+    /// The folder of all worktrees. Unset: `<XDG state folder>/shopfloor/<queue id>/worktrees`.
+    pub root: Option<PathBuf>,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Failed tries of one stage before an order is buried.
+    pub attempts: usize,
+    /// Crashes alone in 72 h before an order is buried.
+    pub crashes: usize,
+    /// Times a later stage may send an order back before it is buried.
+    pub bounces: usize,
+    /// Fix turns after a red gate while the session is warm.
+    pub fix_turns: u32,
+    /// The first wait after a failed try; it doubles.
+    #[serde(deserialize_with = "duration")]
+    pub backoff: Duration,
+    /// The longest such wait.
+    #[serde(deserialize_with = "duration")]
+    pub backoff_cap: Duration,
+    /// The first pause of a stage whose machine or set-up failed; it doubles up to `breaker_cap`.
+    #[serde(deserialize_with = "duration")]
+    pub breaker: Duration,
+    /// The longest such pause (a usage limit's own reset time may be later).
+    #[serde(deserialize_with = "duration")]
+    pub breaker_cap: Duration,
+    /// The most time one turn may take.
+    #[serde(deserialize_with = "duration")]
+    pub turn_timeout: Duration,
+    /// The most time one session may take.
+    #[serde(deserialize_with = "duration")]
+    pub session_timeout: Duration,
+    /// The most time a session may be silent.
+    #[serde(deserialize_with = "duration")]
+    pub idle_timeout: Duration,
+    /// The time between two looks at the queue when nothing wakes a worker.
+    #[serde(deserialize_with = "duration")]
+    pub poll: Duration,
+    /// Free space (MiB) below which nothing new is claimed.
+    pub free_mib: u64,
+    /// The most bytes of output kept of one gate run, and the end of it is what is kept.
+    pub output_kib: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        Self {
+            attempts: 5,
+            crashes: 3,
+            bounces: 5,
+            fix_turns: 1,
+            backoff: Duration::from_secs(30),
+            backoff_cap: minutes(60),
+            breaker: Duration::from_secs(30),
+            breaker_cap: minutes(30),
+            turn_timeout: minutes(45),
+            session_timeout: minutes(240),
+            idle_timeout: minutes(10),
+            poll: Duration::from_secs(2),
+            free_mib: 512,
+            output_kib: 1024,
+        }
+    }
+}
+
+/// `[policy]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Path patterns (`*` within a name, `**` across folders) that may change only when the order's files name them.
+    pub protected: Vec<String>,
+    /// The most lines an order may add and remove.
+    pub max_lines: u64,
+    /// The largest file it may add, KiB.
+    pub max_file_kib: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let protected = [".github/**", ".gitlab-ci.yml", ".ci/**", "shopfloor.toml", ".git*"];
+        Self {
+            protected: protected.map(str::to_owned).to_vec(),
+            max_lines: 5_000,
+            max_file_kib: 1_024,
+        }
+    }
+}
+
+/// Which of our drivers speaks to an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DriverName {
+    /// Claude Code's stream-json, many turns a process.
+    Claude,
+    /// Any program, one shot per batch.
+    Command,
+}
+
+/// `[agent.NAME]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentConfig {
+    /// Which driver speaks to it.
+    pub driver: DriverName,
+    /// The program; a relative path with a slash is taken from the folder of shopfloor.toml.
+    pub program: String,
+    /// Further arguments.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// The model to ask for, where the driver has a flag for it.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Variables it gets beyond the allowlist. `"${NAME}"` as a whole value takes NAME from our environment.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Its work is simulated, and is labelled so wherever it is shown.
+    #[serde(default)]
+    pub simulated: bool,
+}
+
+/// `[stage.NAME]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StageConfig {
+    /// The agent of this stage.
+    pub agent: Option<String>,
+    /// How many orders one session may take.
+    pub batch: Option<usize>,
+    /// How many workers run side by side.
+    pub parallel: Option<usize>,
+}
+
+/// `[gate.NAME]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateConfig {
+    /// The command, run in the order's worktree.
+    #[serde(deserialize_with = "argv")]
+    pub command: Vec<String>,
+    /// The most time it may take.
+    #[serde(default = "ten_minutes", deserialize_with = "duration")]
+    pub timeout: Duration,
+}
+
+fn ten_minutes() -> Duration {
+    Duration::from_secs(600)
+}
+
+fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).map_err(serde::de::Error::custom)
+}
+
+/// Reads `90s`, `10m`, `1h 30m`, `250ms`.
+pub fn parse_duration(text: &str) -> Result<Duration> {
+    let parsed = text.parse::<jiff::SignedDuration>();
+    parsed.ok().and_then(|signed| Duration::try_from(signed).ok()).ok_or_else(|| {
+        Error::usage(format!("{text:?} is not a length of time"))
+            .hint("write it like 90s, 10m or 1h 30m")
+    })
+}
+
+fn argv<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Line(String),
+        Words(Vec<String>),
+    }
+    match Written::deserialize(deserializer)? {
+        Written::Words(words) => Ok(words),
+        Written::Line(line) => shlex::split(&line)
+            .ok_or_else(|| serde::de::Error::custom("a quote is never closed in this command")),
+    }
+}
+
+impl Config {
+    /// Reads the text of a `shopfloor.toml`; `path` is only for the message.
+    pub fn parse(text: &str, path: &Path) -> Result<Self> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            Error::usage(format!("failed to read {}: {error}", path.display()))
+                .hint("mend that line; `shopfloor init` writes a commented example")
+        })?;
+        for (name, stage) in &config.stage {
+            if let Some(agent) =
+                stage.agent.as_ref().filter(|agent| !config.agent.contains_key(*agent))
+            {
+                return Err(Error::usage(format!(
+                    "{}: [stage.{name}] names the agent {agent:?}, and there is no [agent.{agent}]",
+                    path.display()
+                )));
+            }
+            if stage.batch == Some(0) || stage.parallel == Some(0) {
+                return Err(Error::usage(format!(
+                    "{}: [stage.{name}] batch and parallel must be at least 1",
+                    path.display()
+                )));
+            }
+        }
+        Ok(config)
+    }
+
+    /// Reads the file at `path`.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
+        Self::parse(&text, path)
+    }
+
+    /// The file that holds for `folder`: in it, or in the nearest folder above.
+    pub fn find(folder: &Path) -> Option<PathBuf> {
+        folder.ancestors().map(|above| above.join(FILE_NAME)).find(|path| path.is_file())
+    }
+
+    /// The agent that `stage` uses: the flag's, the stage's own, the default, or the only one there is.
+    pub fn agent_for(&self, stage: &str, flag: Option<&str>) -> Result<(&str, &AgentConfig)> {
+        let of_stage = self.stage.get(stage).and_then(|s| s.agent.as_deref());
+        let only = if self.agent.len() == 1 { self.agent.keys().next() } else { None };
+        let name = flag.or(of_stage).or(self.agent_default.as_deref()).or(only.map(String::as_str));
+        let known = || self.agent.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let Some(name) = name else {
+            let why = match self.agent.is_empty() {
+                true => "no agent is configured".to_owned(),
+                false => format!(
+                    "stage {stage} does not say which agent it uses (there are: {})",
+                    known()
+                ),
+            };
+            return Err(Error::usage(why).hint(
+                "add `agent_default = \"NAME\"` and an [agent.NAME] table to shopfloor.toml, or give --agent NAME",
+            ));
+        };
+        self.agent.get_key_value(name).map(|(name, agent)| (name.as_str(), agent)).ok_or_else(
+            || {
+                Error::new(
+                    Kind::NotFound,
+                    format!(
+                        "there is no agent {name:?} in shopfloor.toml (there are: {})",
+                        known()
+                    ),
+                )
+                .hint(format!("add a table [agent.{name}] with driver and program"))
+            },
+        )
+    }
+
+    /// The batch size of a stage: the flag's, the file's, or the stage's own.
+    pub fn batch_for(&self, stage: &crate::stage::Stage, flag: Option<usize>) -> usize {
+        flag.or(self.stage.get(stage.name).and_then(|s| s.batch)).unwrap_or(stage.batch).max(1)
+    }
+
+    /// How many workers of a stage run side by side.
+    pub fn parallel_for(&self, stage: &str) -> usize {
+        self.stage.get(stage).and_then(|s| s.parallel).unwrap_or(1).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config> {
+        Config::parse(text, Path::new("shopfloor.toml"))
+    }
+
+    #[test]
+    fn a_command_may_be_a_line_or_words_and_times_are_readable() {
+        let config =
+            parse("[project.test]\ncommand = \"cargo test 'a b'\"\ntimeout = \"1h 30m\"\n")
+                .unwrap();
+        assert_eq!(config.project.test.command, ["cargo", "test", "a b"]);
+        assert_eq!(config.project.test.timeout, Duration::from_secs(5400));
+    }
+
+    #[test]
+    fn an_unknown_key_names_its_line() {
+        let error = parse("[limits]\natempts = 3\n").unwrap_err();
+        assert!(error.to_string().contains("line 2"), "{error}");
+        assert_eq!(error.kind(), Kind::Usage);
+    }
+
+    #[test]
+    fn the_agent_of_a_stage_is_the_flags_its_own_the_default_or_the_only_one() {
+        let one = parse("[agent.sim]\ndriver = \"command\"\nprogram = \"x\"\n").unwrap();
+        assert_eq!(one.agent_for("spec", None).unwrap().0, "sim");
+        assert_eq!(one.agent_for("spec", Some("nope")).unwrap_err().kind(), Kind::NotFound);
+        assert!(parse("[stage.spec]\nagent = \"a\"\n").is_err());
+        assert!(Config::default().agent_for("spec", None).unwrap_err().next_step().is_some());
+    }
+}

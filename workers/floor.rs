@@ -1,0 +1,205 @@
+//! The floor: the machine's own folder inside the queue's, `.floor/`. Only paths, and the two small files that
+//! every program reads: the status of each worker and the breaker of each stage.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::holder::{SessionId, WorkerId};
+use crate::order::OrderId;
+
+/// Paths of the machine's own folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Floor {
+    root: PathBuf,
+}
+
+/// What one worker is doing, as `status` shows it. Written by rename, without fsync: it may be stale or missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerStatus {
+    /// The worker process.
+    pub worker: WorkerId,
+    /// Its stage's name.
+    pub stage: String,
+    /// The session it runs, if any.
+    pub session: Option<SessionId>,
+    /// The order whose turn it is, if any.
+    pub order: Option<OrderId>,
+    /// Orders it holds.
+    pub held: Vec<OrderId>,
+    /// What it is doing, one line.
+    pub doing: String,
+    /// True when it holds nothing and waits for orders.
+    pub idle: bool,
+    /// True when its agent is a simulation.
+    pub simulated: bool,
+    /// Its batch size.
+    pub batch: usize,
+    /// Orders it has moved on since it started.
+    pub advanced: u64,
+    /// Sessions it has opened since it started.
+    pub sessions: u64,
+    /// Turns it has given since it started.
+    pub turns: u64,
+    /// Monotonic seconds (`CLOCK_BOOTTIME`) of the last write.
+    pub beat: u64,
+}
+
+/// A stage that pauses because its machine or set-up failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Breaker {
+    /// The stage's name.
+    pub stage: String,
+    /// Unix seconds until which nothing of this stage is claimed.
+    pub until: u64,
+    /// How many times in a row it opened.
+    pub count: u32,
+    /// What failed, one line.
+    pub why: String,
+    /// What a person does about it.
+    pub mend: String,
+}
+
+impl Floor {
+    /// The floor of the queue in `queue`.
+    pub fn of_queue(queue: &Path) -> Self {
+        Self { root: queue.join(".floor") }
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `ready/`: empty markers, an index that may be deleted at any time.
+    pub fn ready(&self) -> PathBuf {
+        self.root.join("ready")
+    }
+
+    /// `workers/`: one lock and one status per worker process.
+    pub fn workers(&self) -> PathBuf {
+        self.root.join("workers")
+    }
+
+    /// `sessions/<sid>/`.
+    pub fn session(&self, session: &SessionId) -> PathBuf {
+        self.root.join("sessions").join(session.as_str())
+    }
+
+    /// `archive/`: finished orders, moved whole.
+    pub fn archive(&self) -> PathBuf {
+        self.root.join("archive")
+    }
+
+    /// `tmp/`: where things are built before they are renamed into place.
+    pub fn tmp(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    /// `run/`: locks and switches of the whole floor.
+    pub fn run(&self) -> PathBuf {
+        self.root.join("run")
+    }
+
+    /// `cache/`: results that may be deleted at any time (the test results of base commits).
+    pub fn cache(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
+    /// `queue.json`.
+    pub fn identity(&self) -> PathBuf {
+        self.root.join("queue.json")
+    }
+
+    /// `events.jsonl`: every event of every worker, one JSON object a line.
+    pub fn events(&self) -> PathBuf {
+        self.root.join("events.jsonl")
+    }
+
+    /// Writes a worker's status by rename.
+    pub fn put_status(&self, status: &WorkerStatus) -> Result<()> {
+        let path = self.workers().join(format!("{}.json", status.worker));
+        replace(&path, &serde_json::to_vec(status).unwrap_or_default())
+    }
+
+    /// The status files that are there and readable. Whether their workers live is not asked here.
+    pub fn statuses(&self) -> Vec<WorkerStatus> {
+        let Ok(entries) = std::fs::read_dir(self.workers()) else { return Vec::new() };
+        let json = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+        let mut all: Vec<WorkerStatus> = json
+            .filter_map(|path| serde_json::from_slice(&std::fs::read(path).ok()?).ok())
+            .collect();
+        all.sort_by(|a, b| (&a.stage, &a.worker).cmp(&(&b.stage, &b.worker)));
+        all
+    }
+
+    fn breaker_path(&self, stage: &str) -> PathBuf {
+        self.run().join(format!("breaker-{stage}.json"))
+    }
+
+    /// The breaker of a stage, if it is open.
+    pub fn breaker(&self, stage: &str) -> Option<Breaker> {
+        serde_json::from_slice(&std::fs::read(self.breaker_path(stage)).ok()?).ok()
+    }
+
+    /// Opens a breaker.
+    pub fn open_breaker(&self, breaker: &Breaker) -> Result<()> {
+        let path = self.breaker_path(&breaker.stage);
+        replace(&path, &serde_json::to_vec(breaker).unwrap_or_default())
+    }
+
+    /// Closes a breaker; true if it was open.
+    pub fn close_breaker(&self, stage: &str) -> bool {
+        std::fs::remove_file(self.breaker_path(stage)).is_ok()
+    }
+}
+
+/// Replaces a small file whole, by rename from a file we created. Not synced: for files that may be lost.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        std::io::Write::write_all(&mut file, bytes)?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|error| Error::io("write", path, error))
+}
+
+/// Seconds of wall-clock time since 1970.
+pub fn unix_now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
+}
+
+/// Seconds since boot, suspend included.
+pub fn boot_seconds() -> u64 {
+    rustix::time::clock_gettime(rustix::time::ClockId::Boottime).tv_sec.try_into().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_breaker_opens_and_closes() {
+        let folder = tempfile::tempdir().unwrap();
+        let floor = Floor::of_queue(folder.path());
+        std::fs::create_dir_all(floor.run()).unwrap();
+        let breaker = Breaker {
+            stage: "spec".to_owned(),
+            until: 5,
+            count: 1,
+            why: "w".to_owned(),
+            mend: "m".to_owned(),
+        };
+        assert_eq!(floor.breaker("spec"), None);
+        floor.open_breaker(&breaker).unwrap();
+        assert_eq!(floor.breaker("spec"), Some(breaker));
+        assert!(floor.close_breaker("spec") && !floor.close_breaker("spec"));
+    }
+}

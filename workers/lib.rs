@@ -1,0 +1,24 @@
+//! shopfloor turns a folder of work orders into verified commits.
+//!
+//! The modules stand in floor order, from the ground up: each imports only what stands above it in this list.
+
+// Words: no file, no process, no clock.
+pub mod error;
+pub mod stop;
+pub mod state;
+pub mod order;
+pub mod verdict;
+pub mod failure;
+pub mod check;
+pub mod holder;
+pub mod history;
+pub mod stage;
+pub mod stages;
+
+// The ground the machine stands on.
+pub mod config;
+pub mod floor;
+pub mod process;
+
+// The stores and the seams.
+pub mod queue;

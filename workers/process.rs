@@ -1,0 +1,496 @@
+//! The only room that starts processes: own group, cleared environment, a limit, output somewhere, polite then firm.
+//!
+//! Every process we start carries a cookie in its environment, `SHOPFLOOR_COOKIE=<worker>/<session>`. What a dead
+//! worker left behind is found by it: killing a process group is not enough, since agents start each shell command in
+//! a session of its own. A process that clears its environment *and* loses its parents escapes this; a sandbox is the
+//! answer to that.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::error::{Error, Kind, Result};
+use crate::stop::Stop;
+
+/// The variable that marks everything we started.
+pub const COOKIE: &str = "SHOPFLOOR_COOKIE";
+
+/// Variables a child may inherit. Everything else it is given by name or not at all.
+const INHERITED: [&str; 17] = [
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TMPDIR",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "GOPATH",
+    "GOCACHE",
+    "JAVA_HOME",
+    "XDG_CACHE_HOME",
+];
+
+/// A program and how it is started.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Name (looked up in PATH) or path.
+    pub program: OsString,
+    /// Arguments, as they are: no shell reads them.
+    pub args: Vec<OsString>,
+    /// The working folder.
+    pub dir: PathBuf,
+    /// Variables beyond the allowlist; they win over it.
+    pub env: BTreeMap<OsString, OsString>,
+    /// `<worker>/<session>`, or what else its starter can find it by.
+    pub cookie: String,
+}
+
+impl Program {
+    /// `argv` in `dir`. An empty `argv` is a usage error.
+    pub fn new(argv: &[String], dir: &Path, cookie: &str) -> Result<Self> {
+        let Some((program, args)) = argv.split_first() else {
+            return Err(Error::usage("the command is empty"));
+        };
+        Ok(Self {
+            program: program.into(),
+            args: args.iter().map(OsString::from).collect(),
+            dir: dir.to_owned(),
+            env: BTreeMap::new(),
+            cookie: cookie.to_owned(),
+        })
+    }
+
+    /// The same with one more variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// The command line as a person would type it, for transcripts and messages.
+    pub fn shown(&self) -> String {
+        let words = std::iter::once(&self.program).chain(&self.args);
+        let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+        shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+    }
+
+    fn command(&self) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(&self.program);
+        command.args(&self.args).current_dir(&self.dir).env_clear();
+        for name in INHERITED {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command.envs(&self.env).env(COOKIE, &self.cookie).process_group(0);
+        command
+    }
+
+    fn spawn(&self, mut command: tokio::process::Command) -> Result<tokio::process::Child> {
+        command.spawn().map_err(|error| {
+            let name = self.program.to_string_lossy();
+            let missing = error.kind() == std::io::ErrorKind::NotFound;
+            let hint = if missing && !self.dir.is_dir() {
+                format!("its working folder {} is gone", self.dir.display())
+            } else if missing {
+                format!("install {name}, or correct its name in shopfloor.toml")
+            } else {
+                format!("check that {name} is a program this machine can run")
+            };
+            Error::new(Kind::Environment, format!("failed to start {name}"))
+                .caused_by(error)
+                .hint(hint)
+        })
+    }
+
+    /// Starts it with its three streams as pipes, for a conversation. It dies with the returned value.
+    pub fn converse(&self) -> Result<Running> {
+        let mut command = self.command();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = self.spawn(command)?;
+        let group = Group::of(&child);
+        Ok(Running { child, group, cookie: self.cookie.clone() })
+    }
+
+    /// Runs it to its end. Output of both streams is kept in the order it came, the last `keep` bytes of it.
+    /// Whatever it leaves running is killed. An error means that it could not be started.
+    pub async fn run(
+        &self,
+        input: &[u8],
+        limit: Duration,
+        keep: usize,
+        stop: &Stop,
+    ) -> Result<Ran> {
+        let begun = Instant::now();
+        let failed = |error: std::io::Error| {
+            Error::new(Kind::Environment, "failed to make a pipe").caused_by(error)
+        };
+        let (reader, writer) = std::io::pipe().map_err(failed)?;
+        let mut command = self.command();
+        command.stdout(writer.try_clone().map_err(failed)?).stderr(writer);
+        command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+        let mut child = self.spawn(command)?;
+        let group = Group::of(&child);
+        let fd = OwnedFd::from(reader);
+        let mut output = tokio::net::unix::pipe::Receiver::from_owned_fd(fd).map_err(failed)?;
+        let mut stdin = child.stdin.take();
+        let mut tail = Tail::new(keep);
+        let feed = async {
+            if let Some(pipe) = &mut stdin {
+                // A child that does not read its input is its own affair.
+                drop(pipe.write_all(input).await);
+            }
+            stdin = None;
+        };
+        let ended = {
+            let drain = tail.read_all(&mut output);
+            tokio::pin!(drain, feed);
+            let (mut fed, mut drained) = (false, false);
+            let timer = tokio::time::sleep(limit);
+            tokio::pin!(timer);
+            loop {
+                tokio::select! {
+                    status = child.wait() => break Ended::of(status),
+                    () = &mut timer => break Ended::TimedOut,
+                    () = stop.now_asked() => break Ended::Stopped,
+                    () = &mut feed, if !fed => fed = true,
+                    () = &mut drain, if !drained => drained = true,
+                }
+            }
+        };
+        group.kill();
+        drop(child.wait().await);
+        // The rest of what it printed; a grandchild outside the group may hold the pipe open for ever.
+        drop(tokio::time::timeout(Duration::from_secs(1), tail.read_all(&mut output)).await);
+        Ok(Ran { ended, output: tail.kept(), dropped: tail.dropped, took: begun.elapsed() })
+    }
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself, with this code.
+    Exit(i32),
+    /// By a signal that was not ours.
+    Signal(i32),
+    /// By us: its time was up.
+    TimedOut,
+    /// By us: we were told to stop at once.
+    Stopped,
+}
+
+impl Ended {
+    fn of(status: std::io::Result<std::process::ExitStatus>) -> Self {
+        match status {
+            Ok(status) => Self::from_status(status),
+            Err(_) => Self::Signal(0),
+        }
+    }
+
+    /// From what the kernel says.
+    pub fn from_status(status: std::process::ExitStatus) -> Self {
+        use std::os::unix::process::ExitStatusExt as _;
+        match status.code() {
+            Some(code) => Self::Exit(code),
+            None => Self::Signal(status.signal().unwrap_or(0)),
+        }
+    }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exit(code) => write!(f, "exit {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+            Self::TimedOut => f.write_str("timed out"),
+            Self::Stopped => f.write_str("stopped by us"),
+        }
+    }
+}
+
+/// A program that ran to its end.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// How it ended.
+    pub ended: Ended,
+    /// What it printed on both streams: the last bytes of it.
+    pub output: Vec<u8>,
+    /// Bytes that came before those and were dropped.
+    pub dropped: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Ran {
+    /// True when it ended by itself with code 0.
+    pub fn ok(&self) -> bool {
+        self.ended == Ended::Exit(0)
+    }
+
+    /// Its output as text; what is not UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.output).into_owned()
+    }
+}
+
+/// The last bytes of a stream.
+struct Tail {
+    bytes: std::collections::VecDeque<u8>,
+    keep: usize,
+    dropped: u64,
+}
+
+impl Tail {
+    fn new(keep: usize) -> Self {
+        Self { bytes: std::collections::VecDeque::new(), keep, dropped: 0 }
+    }
+
+    async fn read_all(&mut self, from: &mut tokio::net::unix::pipe::Receiver) {
+        let mut chunk = vec![0; 64 * 1024];
+        while let Ok(n) = from.read(&mut chunk).await {
+            if n == 0 {
+                return;
+            }
+            self.bytes.extend(&chunk[..n]);
+            let over = self.bytes.len().saturating_sub(self.keep);
+            self.bytes.drain(..over);
+            self.dropped += over as u64;
+        }
+    }
+
+    fn kept(&self) -> Vec<u8> {
+        self.bytes.iter().copied().collect()
+    }
+}
+
+/// A process we talk to. Dropping it kills its group and everything that carries its cookie.
+#[derive(Debug)]
+pub struct Running {
+    /// The process and its pipes.
+    pub child: tokio::process::Child,
+    group: Group,
+    cookie: String,
+}
+
+impl Running {
+    /// Ends it: close its input and wait `grace`, then TERM, then KILL, then whatever else carries its cookie.
+    /// Says how it ended and how many processes outlived it (they are dead now).
+    pub async fn end(mut self, grace: Duration) -> (Ended, usize) {
+        drop(self.child.stdin.take());
+        let mut ended = tokio::time::timeout(grace, self.child.wait()).await.ok().map(Ended::of);
+        if ended.is_none() {
+            self.group.signal(Signal::TERM);
+            let firm = Duration::from_secs(2);
+            ended =
+                tokio::time::timeout(firm, self.child.wait()).await.ok().map(|_| Ended::Stopped);
+        }
+        self.group.kill();
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                drop(self.child.wait().await);
+                Ended::Stopped
+            }
+        };
+        let cookie = self.cookie.clone();
+        let left = tokio::task::spawn_blocking(move || {
+            let left = carrying(&cookie).len();
+            end_all(&cookie, Duration::from_secs(10));
+            left
+        });
+        (ended, left.await.unwrap_or(0))
+    }
+
+    /// Kills it and everything that carries its cookie, at once.
+    pub async fn kill(self) -> (Ended, usize) {
+        self.group.kill();
+        self.end(Duration::ZERO).await
+    }
+}
+
+/// A process group that dies with this value.
+#[derive(Debug)]
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &tokio::process::Child) -> Self {
+        Self(child.id().and_then(|id| Pid::from_raw(id as i32)))
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.0 {
+            // A group that is gone is what we want.
+            let _gone = rustix::process::kill_process_group(pid, signal);
+        }
+    }
+
+    fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The start time of a process: field 22 of `/proc/<pid>/stat`, clock ticks since boot. `None` when it is gone
+/// (a zombie counts as gone).
+pub fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in field 2 may hold anything, blanks and parentheses included: what follows the last ')' is plain.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let fields: Vec<&str> = rest.split(' ').collect();
+    if matches!(fields.first(), Some(&"Z" | &"X")) {
+        return None;
+    }
+    fields.get(19)?.parse().ok()
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
+fn pids() -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Live processes whose cookie begins with `cookie`, and their descendants; never ourselves.
+pub fn carrying(cookie: &str) -> Vec<u32> {
+    let wanted = format!("{COOKIE}={cookie}");
+    let own = std::process::id();
+    let all = pids();
+    let carries = |pid: &u32| {
+        let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environ.split(|&b| b == 0).any(|variable| variable.starts_with(wanted.as_bytes()))
+    };
+    let mut found: Vec<u32> = all.iter().copied().filter(carries).collect();
+    let mut at = 0;
+    while at < found.len() {
+        let above = found[at];
+        let below = all.iter().copied().filter(|&pid| parent(pid) == Some(above));
+        let fresh: Vec<u32> = below.filter(|pid| !found.contains(pid)).collect();
+        found.extend(fresh);
+        at += 1;
+    }
+    found.retain(|&pid| pid != own && start_time(pid).is_some());
+    found
+}
+
+/// Kills every process whose cookie begins with `cookie`, again and again until none is left or `limit` is over.
+/// True when none is left. Blocks.
+pub fn end_all(cookie: &str, limit: Duration) -> bool {
+    let begun = Instant::now();
+    loop {
+        let left = carrying(cookie);
+        if left.is_empty() {
+            return true;
+        }
+        for pid in left.into_iter().filter_map(|pid| Pid::from_raw(pid as i32)) {
+            let _gone = rustix::process::kill_process(pid, Signal::KILL);
+        }
+        if begun.elapsed() > limit {
+            return carrying(cookie).is_empty();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str, cookie: &str) -> Program {
+        let argv = ["sh", "-c", script].map(str::to_owned);
+        Program::new(&argv, Path::new("/"), cookie).unwrap()
+    }
+
+    /// The script is also the cookie: tests run side by side, and one ends what carries its own.
+    async fn run(script: &str, limit_ms: u64) -> Ran {
+        let program = sh(script, script);
+        program.run(b"", Duration::from_millis(limit_ms), 1000, &Stop::new()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn both_streams_are_kept_in_order_and_the_end_of_them() {
+        let ran = run("echo a; echo b >&2; echo c; exit 3", 5000).await;
+        assert_eq!((ran.ended, ran.text().as_str()), (Ended::Exit(3), "a\nb\nc\n"));
+        let long = run("head -c 5000 /dev/zero; echo end", 5000).await;
+        assert_eq!((long.output.len(), long.dropped), (1000, 4004));
+        assert!(long.output.ends_with(b"end\n"));
+    }
+
+    #[tokio::test]
+    async fn time_runs_out_and_a_signal_is_told() {
+        assert_eq!(run("sleep 60", 100).await.ended, Ended::TimedOut);
+        assert_eq!(run("kill -9 $$", 5000).await.ended, Ended::Signal(9));
+    }
+
+    #[tokio::test]
+    async fn a_grandchild_that_holds_the_pipe_does_not_hold_us() {
+        let begun = Instant::now();
+        let script = "setsid sleep 30 & exit 0";
+        assert_eq!(run(script, 20_000).await.ended, Ended::Exit(0));
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert!(end_all(script, Duration::from_secs(5)));
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_is_the_environments_fault() {
+        let program =
+            Program::new(&["no-such-program-here".to_owned()], Path::new("/"), "t/t").unwrap();
+        let error = program.run(b"", Duration::from_secs(1), 10, &Stop::new()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Environment);
+        assert!(error.next_step().unwrap().contains("no-such-program-here"));
+    }
+
+    #[tokio::test]
+    async fn the_environment_is_cleared() {
+        let program = sh("env", "test/env").env("EXTRA", "1");
+        let ran = program.run(b"", Duration::from_secs(5), 9000, &Stop::new()).await.unwrap();
+        let names: Vec<String> =
+            ran.text().lines().filter_map(|l| Some(l.split_once('=')?.0.to_owned())).collect();
+        assert!(names.iter().any(|n| n == "EXTRA") && names.iter().any(|n| n == COOKIE));
+        let known = |n: &String| {
+            INHERITED.contains(&n.as_str())
+                || ["EXTRA", COOKIE, "PWD", "SHLVL", "_", "OLDPWD"].contains(&n.as_str())
+        };
+        assert!(names.iter().all(known), "{names:?}");
+    }
+
+    #[tokio::test]
+    async fn what_a_session_leaves_behind_is_found_by_its_cookie_and_ended() {
+        let running = sh("setsid sleep 300 & setsid sleep 300 & read line", "test/left/1")
+            .converse()
+            .unwrap();
+        while carrying("test/left/1").len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        let (ended, left) = running.end(Duration::from_secs(5)).await;
+        assert!(matches!(ended, Ended::Exit(_)), "{ended:?}");
+        assert_eq!(left, 2);
+        assert!(carrying("test/left/1").is_empty());
+    }
+
+    #[test]
+    fn our_own_start_time_is_known_and_stays() {
+        let own = std::process::id();
+        assert!(start_time(own).is_some());
+        assert_eq!(start_time(own), start_time(own));
+    }
+}
