@@ -86,4 +86,7 @@ pub struct GateReport {
     /// Transcripts, relative to the order's folder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transcripts: Vec<String>,
+    /// What the gate wants remembered: RED has the SHA-256 of the list of frozen test files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
 }

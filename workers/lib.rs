@@ -20,5 +20,11 @@ pub mod config;
 pub mod floor;
 pub mod process;
 
-// The stores and the seams.
+// Pure decisions.
+pub mod brief;
+
+// The seams and what stands behind them.
 pub mod queue;
+pub mod agent;
+pub mod workspace;
+pub mod gate;
