@@ -7,7 +7,6 @@
 use std::path::Path;
 
 use minijinja::{Environment, UndefinedBehavior, context};
-use serde::Serialize;
 
 use crate::error::{Error, Kind, Result};
 use crate::order::{OrderId, Request};
@@ -15,7 +14,7 @@ use crate::stage::{Stage, Tree};
 use crate::verdict::RESULT_LIMIT_BYTES;
 
 /// What is true for a whole session.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Setting<'a> {
     /// The project's folder.
     pub project: &'a Path,
@@ -128,10 +127,15 @@ another name first and rename it into place. At most {{ limit }} bytes:
 An order without a result counts as not done.
 "#;
 
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
 fn render(what: &str, template: &str, values: minijinja::Value) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_keep_trailing_newline(true);
+    let syntax = minijinja::syntax::SyntaxConfig::builder().keep_trailing_newline(true).build();
+    environment.set_syntax(syntax.map_err(|error| Error::new(Kind::Failed, error.to_string()))?);
     environment.render_str(template, values).map_err(|error| {
         Error::new(Kind::Failed, format!("failed to write {what}")).caused_by(error)
     })
@@ -139,7 +143,11 @@ fn render(what: &str, template: &str, values: minijinja::Value) -> Result<String
 
 /// The stage's brief and the rules, told once when a session opens.
 pub fn opening(stage: &Stage, setting: &Setting<'_>) -> Result<String> {
-    let values = minijinja::Value::from_serialize(setting);
+    let values = context! {
+        project => shown(setting.project),
+        test_command => setting.test_command,
+        nonce => setting.nonce,
+    };
     let brief = render("a stage's brief", stage.brief, values.clone())?;
     Ok(brief + &render("the rules of a session", RULES, values)?)
 }
@@ -164,13 +172,13 @@ pub fn order(stage: &Stage, setting: &Setting<'_>, facts: &Facts<'_>) -> Result<
             stage => stage.name,
             generation => facts.generation,
             nonce => setting.nonce,
-            desk => facts.desk,
-            worktree => facts.worktree,
+            desk => shown(facts.desk),
+            worktree => facts.worktree.map(shown),
             base => facts.base,
-            title => facts.request.title,
-            body => facts.request.body,
-            papers => facts.papers,
-            leaves => stage.leaves,
+            title => &facts.request.title,
+            body => &facts.request.body,
+            papers => facts.papers.to_vec(),
+            leaves => stage.leaves.to_vec(),
             read_only => stage.tree == Tree::Read,
         },
     )
@@ -191,8 +199,8 @@ pub fn fix(
         context! {
             id, generation, nonce, gate, findings,
             stage => stage.name,
-            desk => facts.desk,
-            worktree => facts.worktree,
+            desk => shown(facts.desk),
+            worktree => facts.worktree.map(shown),
         },
     )?;
     Ok(told + &render("a fix prompt", STRUCTURED, context! { id, generation, nonce })?)
