@@ -21,6 +21,8 @@ pub mod floor;
 pub mod process;
 
 // Pure decisions.
+pub mod plan;
+pub mod ruling;
 pub mod brief;
 
 // The seams and what stands behind them.
@@ -28,3 +30,4 @@ pub mod queue;
 pub mod agent;
 pub mod workspace;
 pub mod gate;
+pub mod event;

@@ -1,0 +1,157 @@
+//! Who is ready, and how many to take. Pure: states are asked of the caller.
+
+use crate::order::{OrderId, Request};
+use crate::stage::Pipeline;
+use crate::state::State;
+
+/// Why an order must wait for another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wait {
+    /// It has not come far enough.
+    Needs {
+        /// The order waited for.
+        id: OrderId,
+        /// How far it must come.
+        until: State,
+        /// Where it is.
+        now: State,
+    },
+    /// There is none of that name.
+    Missing(OrderId),
+    /// It was buried: it will not come by itself.
+    Failed(OrderId),
+    /// They wait for each other: the ring, in order.
+    Circle(Vec<OrderId>),
+}
+
+impl std::fmt::Display for Wait {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Needs { id, until, now } => {
+                write!(f, "waits for {id} to reach {until} (it is in {now})")
+            }
+            Self::Missing(id) => write!(f, "needs {id}, and there is no such order"),
+            Self::Failed(id) => write!(f, "needs {id}, which FAILED"),
+            Self::Circle(ring) => {
+                let ring: Vec<&str> = ring.iter().map(OrderId::as_str).collect();
+                write!(f, "its needs go round in a circle: {}", ring.join(" -> "))
+            }
+        }
+    }
+}
+
+/// What is known of an order somebody waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Where it is.
+    pub state: State,
+    /// What it needs itself.
+    pub needs: Vec<OrderId>,
+}
+
+/// The first thing `id` waits for, or `None` when it is ready as far as its needs go.
+pub fn waits_for(
+    id: &OrderId,
+    request: &Request,
+    pipeline: &Pipeline,
+    known: &dyn Fn(&OrderId) -> Option<Known>,
+) -> Option<Wait> {
+    if let Some(ring) = circle(id, request, known) {
+        return Some(Wait::Circle(ring));
+    }
+    request.needs.iter().find_map(|need| {
+        let Some(found) = known(&need.id) else { return Some(Wait::Missing(need.id.clone())) };
+        if found.state == State::FAILED {
+            return Some(Wait::Failed(need.id.clone()));
+        }
+        let reached = pipeline.rank(&found.state) >= pipeline.rank(&need.reached);
+        (!reached).then(|| Wait::Needs {
+            id: need.id.clone(),
+            until: need.reached.clone(),
+            now: found.state,
+        })
+    })
+}
+
+/// A ring of needs that comes back to `id`, if there is one.
+fn circle(
+    id: &OrderId,
+    request: &Request,
+    known: &dyn Fn(&OrderId) -> Option<Known>,
+) -> Option<Vec<OrderId>> {
+    let mut paths: Vec<Vec<OrderId>> =
+        request.needs.iter().map(|need| vec![id.clone(), need.id.clone()]).collect();
+    let mut seen: Vec<OrderId> = Vec::new();
+    while let Some(path) = paths.pop() {
+        let last = path.last()?.clone();
+        if last == *id {
+            return Some(path);
+        }
+        if seen.contains(&last) {
+            continue;
+        }
+        seen.push(last.clone());
+        for next in known(&last).map(|found| found.needs).unwrap_or_default() {
+            let mut longer = path.clone();
+            longer.push(next);
+            paths.push(longer);
+        }
+    }
+    None
+}
+
+/// How many orders to take at once: a fair share of what is ready among the idle workers of the stage (`idle` counts
+/// the one who asks), at most its batch. Never waits for more.
+pub fn share(ready: usize, idle: usize, batch: usize) -> usize {
+    ready.div_ceil(idle.max(1)).min(batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::Need;
+    use crate::stages::pipeline;
+
+    fn id(text: &str) -> OrderId {
+        OrderId::parse(text).unwrap()
+    }
+
+    fn wait(needs: &[&str], others: &[(&str, State, &[&str])]) -> Option<String> {
+        let mut request = Request::titled("t");
+        request.needs = needs.iter().map(|n| Need::try_from((*n).to_owned()).unwrap()).collect();
+        let known = |asked: &OrderId| {
+            others.iter().find(|(name, ..)| asked.as_str() == *name).map(|(_, state, needs)| {
+                Known { state: state.clone(), needs: needs.iter().map(|n| id(n)).collect() }
+            })
+        };
+        waits_for(&id("me"), &request, &pipeline(), &known).map(|wait| wait.to_string())
+    }
+
+    #[test]
+    fn an_order_waits_until_what_it_needs_has_come_far_enough() {
+        let at = |state: State| [("a", state, &[] as &[&str])];
+        assert_eq!(wait(&[], &[]), None);
+        assert_eq!(wait(&["a"], &at(State::READY_FOR_REVIEW)), None);
+        assert_eq!(wait(&["a@IMPL"], &at(State::PLAYTEST)), None);
+        let why = wait(&["a"], &at(State::COMMIT)).unwrap();
+        assert_eq!(why, "waits for a to reach READY_FOR_REVIEW (it is in COMMIT)");
+        assert_eq!(wait(&["a"], &at(State::FAILED)).unwrap(), "needs a, which FAILED");
+        assert_eq!(wait(&["b"], &at(State::NEW)).unwrap(), "needs b, and there is no such order");
+    }
+
+    #[test]
+    fn a_circle_of_needs_is_named() {
+        let others: [(&str, State, &[&str]); 2] =
+            [("a", State::NEW, &["b"]), ("b", State::NEW, &["me", "a"])];
+        assert!(wait(&["a"], &others).unwrap().ends_with("me -> a -> b -> me"));
+        assert!(wait(&["me"], &[]).unwrap().ends_with("me -> me"));
+    }
+
+    #[test]
+    fn a_share_is_fair_and_never_more_than_the_batch() {
+        assert_eq!(
+            [share(10, 2, 5), share(3, 2, 5), share(1, 9, 5), share(0, 1, 5), share(10, 1, 3)],
+            [5, 2, 1, 0, 3]
+        );
+    }
+}
