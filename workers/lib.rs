@@ -31,3 +31,11 @@ pub mod agent;
 pub mod workspace;
 pub mod gate;
 pub mod event;
+pub mod papers;
+pub mod teller;
+
+// What every worker does.
+pub mod shop;
+pub mod batch;
+pub mod worker;
+pub mod log;

@@ -1,1 +1,3 @@
+//! The commit worker.
+
 fn main() {}

@@ -1,1 +1,3 @@
+//! The implement worker.
+
 fn main() {}

@@ -1,1 +1,3 @@
+//! The playtest worker.
+
 fn main() {}

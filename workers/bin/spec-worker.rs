@@ -1,1 +1,3 @@
+//! The spec worker.
+
 fn main() {}

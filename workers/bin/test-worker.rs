@@ -1,1 +1,3 @@
+//! The test worker.
+
 fn main() {}

@@ -1,0 +1,87 @@
+//! Waits for one piece of news, and does nothing about it.
+
+use std::time::{Duration, Instant};
+
+use crate::agent::Said;
+use crate::batch::Batch;
+use crate::batch::gating::Gated;
+
+/// One piece of news.
+pub(crate) enum News {
+    /// The session said something.
+    Said(Said),
+    /// A gate task is through.
+    Checked(Vec<Gated>),
+    /// The running turn has had its time.
+    TurnTooLong,
+    /// The agent has been silent for too long in the middle of a turn.
+    Silence,
+    /// The session has had its time.
+    SessionTooLong,
+    /// The agent did not drop a turn when told to, for this reason.
+    NotInterrupted(String),
+    /// Somebody asked us to stop, or to stop at once.
+    Stop,
+}
+
+/// Waits for the first piece of news.
+pub(crate) async fn wait(batch: &mut Batch<'_>) -> News {
+    let timer = next_timer(batch);
+    let Batch { open, checking, stop, draining, .. } = batch;
+    let said = async {
+        match open {
+            Some(session) => session.next().await,
+            None => std::future::pending().await,
+        }
+    };
+    let checked = async {
+        match checking {
+            Some(task) => task.await,
+            None => std::future::pending().await,
+        }
+    };
+    let timed = async {
+        match &timer {
+            Some((at, _)) => tokio::time::sleep_until((*at).into()).await,
+            None => std::future::pending().await,
+        }
+    };
+    let asked = async {
+        match *draining {
+            false => stop.drain_asked().await,
+            true => stop.now_asked().await,
+        }
+    };
+    tokio::select! {
+        said = said => News::Said(said),
+        gated = checked => News::Checked(match gated {
+            Ok(gated) => gated,
+            // A gate that panics is our own mistake: its claims were dropped, and so given back.
+            Err(error) => { tracing::error!("a gate task failed: {error}"); Vec::new() }
+        }),
+        () = timed => timer.map_or(News::Stop, |(_, news)| news),
+        () = asked => News::Stop,
+    }
+}
+
+/// The first timer that will run out, and what that means.
+fn next_timer(batch: &Batch<'_>) -> Option<(Instant, News)> {
+    let limits = &batch.shop.config.limits;
+    if batch.open.is_none() || batch.given.is_empty() {
+        return None;
+    }
+    if let Some((until, why)) = &batch.interrupted {
+        return Some((*until, News::NotInterrupted(why.clone())));
+    }
+    let mut timers = vec![
+        (batch.heard_at + limits.idle_timeout, News::Silence),
+        (batch.opened_at + limits.session_timeout, News::SessionTooLong),
+    ];
+    // A one-shot agent has all orders at once: what counts is the time since the last result.
+    let began = batch.given.values().map(|(_, began)| *began).max();
+    timers.extend(began.map(|began| (began + limits.turn_timeout, News::TurnTooLong)));
+    timers.into_iter().min_by_key(|(at, _)| *at)
+}
+
+/// How long an agent may take to drop a turn.
+pub(crate) const INTERRUPT_GRACE: Duration = Duration::from_secs(10);

@@ -1,0 +1,454 @@
+//! Giving turns and hearing how they end.
+
+use std::time::{Instant, SystemTime};
+
+use crate::agent::{Said, SessionPlan, Turn, Usage};
+use crate::batch::choose;
+use crate::batch::job::{Entered, Job};
+use crate::batch::news::INTERRUPT_GRACE;
+use crate::batch::{Batch, settle};
+use crate::brief::{self, Facts, Setting};
+use crate::error::{Error, Kind, Result};
+use crate::event::What;
+use crate::failure::{Class, Failure, TurnEnd};
+use crate::history::topic;
+use crate::order::OrderId;
+use crate::queue::{Move, Moved, Note, Release};
+use crate::ruling::Trouble;
+use crate::stage::Tree;
+use crate::verdict::Verdict;
+
+impl Batch<'_> {
+    /// Opens the session. A one-shot agent is given all orders at once.
+    pub(super) async fn open_session(&mut self) -> Result<()> {
+        let one_shot = !self.shop.agent.takes_turns();
+        let mut turns = Vec::new();
+        if one_shot {
+            for mut job in std::mem::take(&mut self.todo) {
+                match self.lay_out(&mut job).await {
+                    Ok(papers) => {
+                        turns.push(self.turn(&job, &papers, None)?);
+                        self.todo.push_back(job);
+                    }
+                    Err(error) => self.not_laid_out(job, &error).await?,
+                }
+            }
+            if turns.is_empty() {
+                return Ok(());
+            }
+        }
+        let plan = self.plan(turns)?;
+        let orders = plan.orders.clone();
+        match self.shop.agent.open(plan).await {
+            Ok(session) => self.open = Some(session),
+            Err(error) => return self.not_opened(&error),
+        }
+        let now = Instant::now();
+        (self.opened_at, self.heard_at) = (now, now);
+        self.board.show(|status| status.sessions += 1);
+        self.shop.tell(What::SessionOpened {
+            session: self.picked_session.to_string(),
+            agent: self.shop.agent.name().to_owned(),
+            simulated: self.shop.agent.simulated(),
+        });
+        for turn in orders {
+            let at = self.todo.iter().position(|job| *job.id() == turn.order);
+            if let Some(job) = at.and_then(|at| self.todo.remove(at)) {
+                self.begin(job, false)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn not_opened(&mut self, error: &Error) -> Result<()> {
+        let mend = error.next_step().unwrap_or("try the agent by hand").to_owned();
+        self.outcome.trouble = Some(Trouble { why: error.to_string(), mend, until: None });
+        for job in std::mem::take(&mut self.todo) {
+            let release = Release { class: Class::Env, why: error.to_string(), due: None };
+            settle::give_back(self.shop, job, &release)?;
+        }
+        Ok(())
+    }
+
+    fn plan(&self, orders: Vec<Turn>) -> Result<SessionPlan> {
+        let command = self.shop.test_command();
+        let setting = self.setting(&command);
+        let mut brief = brief::opening(&self.shop.stage, &setting)?;
+        if !orders.is_empty() {
+            let prompts: Vec<String> = orders.iter().map(|turn| turn.prompt.clone()).collect();
+            brief = brief::one_shot(&brief, &setting, &prompts)?;
+        }
+        Ok(SessionPlan {
+            session: self.picked_session.clone(),
+            stage: self.shop.stage.name.to_owned(),
+            nonce: self.nonce.clone(),
+            dir: self.dir.clone(),
+            cookie: self.shop.cookie(&self.picked_session),
+            brief,
+            orders,
+            folders: vec![self.shop.workspace.project().to_owned()],
+        })
+    }
+
+    fn setting<'s>(&'s self, test_command: &'s str) -> Setting<'s> {
+        Setting { project: self.shop.workspace.project(), test_command, nonce: &self.nonce }
+    }
+
+    /// Gives the next turn if the session is free and there is one: a fix turn first, then what was claimed, then
+    /// what has become ready meanwhile. False when the batch is through.
+    pub(super) async fn give_next(&mut self) -> Result<bool> {
+        while self.open.is_some() && self.given.is_empty() && self.interrupted.is_none() {
+            if !self.shop.agent.takes_turns() {
+                break;
+            }
+            if self.outcome.trouble.is_some() {
+                self.give_back_unbegun("the stage pauses")?;
+            }
+            if self.draining {
+                break;
+            }
+            if let Some((job, gate, findings)) = self.fixes.pop_front() {
+                self.give_fix(job, &gate, &findings).await?;
+                continue;
+            }
+            self.share_with_idle()?;
+            if let Some(job) = self.todo.pop_front() {
+                self.give(job).await?;
+                continue;
+            }
+            if !self.top_up()? {
+                break;
+            }
+        }
+        if self.open.is_none() {
+            self.session_gone()?;
+        }
+        if self.open.is_some() && !self.busy() {
+            self.close("its batch is done").await;
+        }
+        Ok(self.busy())
+    }
+
+    /// An order whose turn has not begun is given back when another worker of the stage stands idle.
+    fn share_with_idle(&mut self) -> Result<()> {
+        if self.todo.len() < 2 {
+            return Ok(());
+        }
+        for _ in 0..self.shop.idle_others().min(self.todo.len() - 1) {
+            if let Some(job) = self.todo.pop_back() {
+                self.used = self.used.saturating_sub(job.claim.request().weight.max(1) as usize);
+                settle::give_back(self.shop, job, &Release::lost("another worker stands idle"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims one more order for the warm session. False when there is none or the batch is used up.
+    fn top_up(&mut self) -> Result<bool> {
+        if self.alone || self.used >= self.shop.batch || self.outcome.trouble.is_some() {
+            return Ok(false);
+        }
+        let session = self.picked_session.clone();
+        let picked = choose::pick(self.shop, &session, 1, true, None, self.passed)?;
+        let any = !picked.claims.is_empty();
+        for claim in picked.claims {
+            let orders = vec![claim.id().clone()];
+            let why =
+                format!("topping up a warm session, {} of {}", self.used + 1, self.shop.batch);
+            self.shop.tell(What::Claimed { orders, why });
+            self.admit(claim);
+        }
+        Ok(any)
+    }
+
+    async fn give(&mut self, mut job: Job) -> Result<()> {
+        if self.let_go(&job)? {
+            return Ok(());
+        }
+        match self.lay_out(&mut job).await {
+            Ok(papers) => {
+                let turn = self.turn(&job, &papers, None)?;
+                self.give_turn(job, turn, false).await
+            }
+            Err(error) => self.not_laid_out(job, &error).await,
+        }
+    }
+
+    async fn give_fix(&mut self, mut job: Job, gate: &str, findings: &str) -> Result<()> {
+        job.fix_turns = job.fix_turns.saturating_sub(1);
+        let works_in = self.shop.stage.works_in();
+        if job.claim.state() != works_in {
+            let (id, from) = (job.id().clone(), job.claim.state().clone());
+            let why = format!("{gate} is red; a fix turn in the same session");
+            match job.enter(&Move::forward(works_in.clone(), why.clone()))? {
+                Entered::Here(moved) => job = *moved,
+                Entered::Lost(why) => {
+                    self.shop.tell(What::LostClaim { order: id, why });
+                    return Ok(());
+                }
+            }
+            self.shop.tell(What::Moved { order: id, from, to: works_in.clone(), why });
+        }
+        job.turn.testimony = None;
+        let turn = self.turn(&job, &[], Some((gate, findings)))?;
+        self.give_turn(job, turn, true).await
+    }
+
+    async fn give_turn(&mut self, job: Job, turn: Turn, fix: bool) -> Result<()> {
+        if !self.begin(job, fix)? {
+            return Ok(());
+        }
+        let Some(session) = &mut self.open else { return Ok(()) };
+        match session.give(&turn).await {
+            Ok(()) => Ok(()),
+            Err(error) => self.session_failed(&format!("it took no further turn: {error}")).await,
+        }
+    }
+
+    /// Puts on record that the order's turn begins. False when its claim was lost meanwhile.
+    fn begin(&mut self, job: Job, fix: bool) -> Result<bool> {
+        let order = job.id().clone();
+        let note = Note::of(topic::TURN_BEGUN, if fix { "a fix turn" } else { "its turn" });
+        match job.claim.note(&note)? {
+            Moved::Done => {}
+            Moved::LostClaim(why) => {
+                self.shop.tell(What::LostClaim { order, why });
+                return Ok(false);
+            }
+        }
+        self.turns += 1;
+        self.board.show(|status| status.turns += 1);
+        self.shop.tell(What::TurnBegan { order: order.clone(), fix });
+        let now = Instant::now();
+        self.heard_at = now;
+        self.given.insert(order, (job, now));
+        Ok(true)
+    }
+
+    /// Lets an order go that somebody put on hold, or removed, before its turn began.
+    fn let_go(&self, job: &Job) -> Result<bool> {
+        match self.shop.queue.look(job.id())? {
+            Some(order) => Ok(order.hold.is_some()),
+            None => Ok(true),
+        }
+    }
+
+    /// Lays the order's papers on its desk and finds its worktree. The papers' names.
+    async fn lay_out(&self, job: &mut Job) -> Result<Vec<String>> {
+        let stage = &self.shop.stage;
+        job.turn.begun = Some(SystemTime::now());
+        // What a looking stage leaves must be its own, not what an earlier round left.
+        let without = if stage.tree == Tree::Read { stage.leaves } else { &[] };
+        let copied = job.papers.lay_out(&job.desk, without)?;
+        for (name, why) in copied.passed_over {
+            self.shop.warn(format!("{}: {name} was not given to the agent: {why}", job.id()));
+        }
+        job.find_bench(self.shop).await?;
+        if stage.tree == Tree::Read {
+            job.turn.tree_before = Some(self.shop.workspace.tree(job.id()).await?);
+        }
+        Ok(copied.names)
+    }
+
+    async fn not_laid_out(&mut self, job: Job, error: &Error) -> Result<()> {
+        if error.kind() == Kind::DiskFull {
+            return Err(Error::new(Kind::DiskFull, error.to_string()));
+        }
+        let why = format!("its desk or worktree could not be made ready: {error}");
+        let mend = error.next_step().unwrap_or("look at the project's repository").to_owned();
+        let trouble = Some(Trouble { why: why.clone(), mend, until: None });
+        let ruling = crate::ruling::Ruling::GiveBack { class: Class::Env, why, due: None, trouble };
+        self.settle(job, ruling).await
+    }
+
+    fn turn(&self, job: &Job, papers: &[String], fix: Option<(&str, &str)>) -> Result<Turn> {
+        let command = self.shop.test_command();
+        let (stage, setting) = (&self.shop.stage, self.setting(&command));
+        let facts = Facts {
+            id: job.id(),
+            generation: job.claim.generation(),
+            request: job.claim.request(),
+            desk: &job.desk,
+            worktree: job.bench.as_ref().map(|bench| bench.path.as_path()),
+            base: job.bench.as_ref().map(|bench| bench.base.commit.as_str()),
+            papers,
+        };
+        let prompt = match fix {
+            Some((gate, findings)) => brief::fix(stage, &setting, &facts, gate, findings)?,
+            None if self.shop.agent.takes_turns() => brief::turn(stage, &setting, &facts)?,
+            None => brief::order(stage, &setting, &facts)?,
+        };
+        Ok(Turn {
+            order: job.id().clone(),
+            generation: facts.generation,
+            title: facts.request.title.clone(),
+            desk: job.desk.clone(),
+            worktree: facts.worktree.map(ToOwned::to_owned),
+            prompt,
+        })
+    }
+
+    /// Acts on what the session said.
+    pub(super) async fn hear(&mut self, said: Said) -> Result<()> {
+        self.heard_at = Instant::now();
+        match said {
+            Said::Heard(None) => Ok(()),
+            Said::Heard(Some(line)) => {
+                self.shop.tell(What::Heard { line });
+                Ok(())
+            }
+            Said::Refused { order, why } => self.refused(order, why),
+            Said::TurnEnded { order, end, usage } => self.turn_ended(&order, end, usage).await,
+            Said::Over { how } => {
+                let end = TurnEnd::Silent(format!("the session ended: {how}"));
+                for id in self.given.keys().cloned().collect::<Vec<_>>() {
+                    self.turn_ended(&id, end.clone(), Usage::default()).await?;
+                }
+                self.close(&how).await;
+                self.session_gone()
+            }
+        }
+    }
+
+    fn refused(&self, order: String, why: String) -> Result<()> {
+        let named = self.given.values().map(|(job, _)| job).find(|job| job.id().as_str() == order);
+        if let Some(job) = named {
+            // Whether the remark could be made is not worth a stop: the event is told in any case.
+            let _lost = job.claim.note(&Note::of(topic::SECURITY, why.clone()))?;
+        }
+        self.shop.tell(What::Refused { order, why });
+        Ok(())
+    }
+
+    async fn turn_ended(&mut self, id: &OrderId, end: TurnEnd, usage: Usage) -> Result<()> {
+        let Some((job, began)) = self.given.remove(id) else {
+            self.shop.warn(format!("the agent ended a turn of {id}, which it does not have"));
+            return Ok(());
+        };
+        // The next one's time counts from here on.
+        let now = Instant::now();
+        for (_, began) in self.given.values_mut() {
+            *began = now;
+        }
+        let end = match self.interrupted.take() {
+            Some((_, why)) => TurnEnd::Failed(Failure::of_turn(Class::Crash, why)),
+            None => end,
+        };
+        self.tell_turn(id, &end, usage, began);
+        // A one-shot agent's session tells by itself when it is over, after the end of every order's turn.
+        if let TurnEnd::Failed(failure) = &end
+            && failure.session_over
+            && self.shop.agent.takes_turns()
+        {
+            self.close(&failure.evidence.clone()).await;
+        }
+        let done = matches!(&end, TurnEnd::Testified(said) if said.verdict == Verdict::Done);
+        match self.take_in(job, &end).await? {
+            Some(job) if done => self.waiting.push_back(job),
+            Some(job) => {
+                let ruling = self.rule(&job, &end, &[], 0);
+                self.settle(job, ruling).await?;
+            }
+            None => {}
+        }
+        // A one-shot agent was asked to stop: its orders count as one turn each, and this one is through.
+        if self.draining && !self.shop.agent.takes_turns() {
+            self.close("shutting down").await;
+            for (job, _) in std::mem::take(&mut self.given).into_values() {
+                settle::give_back(self.shop, job, &Release::lost("shutting down"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what the agent left: papers, the worktree's content, its result. `None` when the claim was lost or the
+    /// worktree can't be read.
+    async fn take_in(&mut self, mut job: Job, end: &TurnEnd) -> Result<Option<Job>> {
+        if self.shop.queue.look(job.id())?.is_none() {
+            let why = "the order is gone: somebody removed it".to_owned();
+            self.shop.tell(What::LostClaim { order: job.id().clone(), why });
+            return Ok(None);
+        }
+        let taken = job.papers.take_back(&job.desk, self.shop.stage.leaves)?;
+        for (name, why) in taken.passed_over {
+            self.shop.warn(format!("{}: {name} was not taken from the agent: {why}", job.id()));
+        }
+        let said = match end {
+            TurnEnd::Testified(said) => Some(said.clone()),
+            _ => None,
+        };
+        let done = said.as_ref().is_some_and(|said| said.verdict == Verdict::Done);
+        if let Err(error) = self.take_tree(&mut job, done).await {
+            self.not_laid_out(job, &error).await?;
+            return Ok(None);
+        }
+        if !done {
+            return Ok(Some(job));
+        }
+        job.turn.testimony = said;
+        match job.remember(&self.dir)? {
+            Moved::Done => Ok(Some(job)),
+            Moved::LostClaim(why) => {
+                self.shop.tell(What::LostClaim { order: job.id().clone(), why });
+                Ok(None)
+            }
+        }
+    }
+
+    async fn take_tree(&self, job: &mut Job, done: bool) -> Result<()> {
+        let workspace = &self.shop.workspace;
+        match self.shop.stage.tree {
+            Tree::None => {}
+            Tree::Write => {
+                let generation = job.claim.generation();
+                job.turn.tree = Some(workspace.snapshot(job.id(), generation).await?.tree);
+            }
+            Tree::Read => {
+                let tree = workspace.tree(job.id()).await?;
+                let changed = job.turn.tree_before.as_ref().filter(|before| **before != tree);
+                if let (Some(before), Some(bench)) = (changed, &job.bench) {
+                    // What it was not to touch is put back, after it was salvaged; the gate still hears of it.
+                    let generation = job.claim.generation();
+                    workspace.restart(job.id(), generation, &bench.base, before).await?;
+                    self.shop.warn(format!("{}: the agent changed the worktree it was only to look at; it was put back", job.id()));
+                }
+                job.turn.tree = Some(tree);
+            }
+        }
+        tracing::debug!(order = %job.id(), done, tree = ?job.turn.tree, "taken in");
+        Ok(())
+    }
+
+    fn tell_turn(&self, id: &OrderId, end: &TurnEnd, usage: Usage, began: Instant) {
+        let (verdict, why) = match end {
+            TurnEnd::Testified(said) => (said.verdict.as_str().to_owned(), said.why.clone()),
+            TurnEnd::Silent(instead) => ("silent".to_owned(), instead.clone()),
+            TurnEnd::Failed(failure) => {
+                (format!("failed ({})", failure.class), failure.evidence.clone())
+            }
+        };
+        self.shop.tell(What::TurnEnded {
+            order: id.clone(),
+            verdict,
+            why: crate::agent::one_line(&why, 300),
+            took_ms: began.elapsed().as_millis() as u64,
+            usage,
+        });
+    }
+
+    /// The running turn has had its time: it is dropped alone if the agent can do that, else with its session.
+    pub(super) async fn drop_turn(&mut self, why: String) -> Result<()> {
+        let Some(session) = &mut self.open else { return Ok(()) };
+        if session.interrupt().await {
+            self.interrupted = Some((Instant::now() + INTERRUPT_GRACE, why));
+            return Ok(());
+        }
+        self.session_failed(&why).await
+    }
+
+    /// The session is over: what it still had to be given goes back.
+    pub(super) fn session_gone(&mut self) -> Result<()> {
+        self.interrupted = None;
+        self.give_back_unbegun("the session ended before its turn")
+    }
+}

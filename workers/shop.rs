@@ -1,0 +1,138 @@
+//! Everything one worker works with, put together once at its start, and the status it shows.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::agent::Agent;
+use crate::config::Config;
+use crate::event::What;
+use crate::floor::{self, Floor, WorkerStatus};
+use crate::gate::Gates;
+use crate::holder::SessionId;
+use crate::order::OrderId;
+use crate::papers::Papers;
+use crate::queue::{Enlisted, Queue};
+use crate::stage::{Pipeline, Stage};
+use crate::teller::Teller;
+use crate::workspace::Workspace;
+
+/// A worker's things. Shared by reference; nothing in it changes.
+#[derive(Debug)]
+pub struct Shop {
+    /// The pipeline.
+    pub pipeline: Pipeline,
+    /// The worker's stage.
+    pub stage: Stage,
+    /// What the operator decided.
+    pub config: Arc<Config>,
+    /// The queue.
+    pub queue: Arc<dyn Queue>,
+    /// The queue's folder: the orders' papers are in it.
+    pub folder: PathBuf,
+    /// The machine's own folder.
+    pub floor: Floor,
+    /// The git side of the project.
+    pub workspace: Workspace,
+    /// The gates.
+    pub gates: Gates,
+    /// The agent.
+    pub agent: Arc<dyn Agent>,
+    /// Tells events.
+    pub teller: Teller,
+    /// Our being alive.
+    pub enlisted: Enlisted,
+    /// How many orders one session may take (the sum of their weights).
+    pub batch: usize,
+}
+
+impl Shop {
+    /// An order's papers.
+    pub fn papers(&self, id: &OrderId) -> Papers {
+        Papers::at(self.folder.join(id.as_str()))
+    }
+
+    /// The mark of everything that is started in `session`.
+    pub fn cookie(&self, session: &SessionId) -> String {
+        format!("{}/{session}", self.enlisted.worker)
+    }
+
+    /// Tells an event.
+    pub fn tell(&self, what: What) {
+        self.teller.tell(what);
+    }
+
+    /// Tells a warning.
+    pub fn warn(&self, text: impl Into<String>) {
+        self.tell(What::Warning { text: text.into() });
+    }
+
+    /// The project's test command as a person would type it.
+    pub fn test_command(&self) -> String {
+        let words = self.config.project.test.command.iter().map(String::as_str);
+        shlex::try_join(words).unwrap_or_default()
+    }
+
+    /// Live, idle workers of this stage other than this one.
+    pub fn idle_others(&self) -> usize {
+        let idle = self.floor.statuses().into_iter().filter(|status| {
+            status.idle
+                && status.stage == self.stage.name
+                && status.worker != self.enlisted.worker
+                && self.queue.lives(&status.worker).unwrap_or(false)
+        });
+        idle.count()
+    }
+}
+
+/// What a worker shows of itself: kept in memory, put on the floor at each change.
+#[derive(Debug)]
+pub struct Board {
+    floor: Floor,
+    /// The status as it was last shown.
+    pub status: WorkerStatus,
+}
+
+impl Board {
+    /// The board of a worker that has just begun.
+    pub fn new(shop: &Shop) -> Self {
+        let status = WorkerStatus {
+            worker: shop.enlisted.worker.clone(),
+            stage: shop.stage.name.to_owned(),
+            session: None,
+            order: None,
+            held: Vec::new(),
+            doing: "starting".to_owned(),
+            idle: false,
+            simulated: shop.agent.simulated(),
+            batch: shop.batch,
+            advanced: 0,
+            sessions: 0,
+            turns: 0,
+            beat: 0,
+        };
+        Self { floor: shop.floor.clone(), status }
+    }
+
+    /// Changes the status and shows it. A status that can't be written is no reason to stop.
+    pub fn show(&mut self, change: impl FnOnce(&mut WorkerStatus)) {
+        change(&mut self.status);
+        self.status.beat = floor::boot_seconds();
+        if let Err(error) = self.floor.put_status(&self.status) {
+            tracing::debug!(%error, "status not written");
+        }
+    }
+
+    /// Shows that there is nothing to do.
+    pub fn idle(&mut self, doing: &str) {
+        if self.status.idle && self.status.doing == doing {
+            return;
+        }
+        self.show(|status| {
+            status.session = None;
+            status.order = None;
+            status.held.clear();
+            status.idle = true;
+            doing.clone_into(&mut status.doing);
+        });
+    }
+}

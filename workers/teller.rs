@@ -1,0 +1,89 @@
+//! Tells events: to the worker's log, to the floor's `events.jsonl`, and as JSON lines on stdout when asked to.
+//!
+//! Telling never fails: a log that can't be written is said once on stderr, and work goes on.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::event::{Event, What};
+use crate::floor::Floor;
+
+/// The most bytes of `events.jsonl` before it is put aside as `events.jsonl.1`.
+const EVENTS_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Tells events for one program. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Teller {
+    by: Arc<str>,
+    events: PathBuf,
+    json: bool,
+    complained: Arc<AtomicBool>,
+}
+
+impl Teller {
+    /// Tells as `by`; also as JSON lines on stdout when `json` is set.
+    pub fn new(by: &str, floor: &Floor, json: bool) -> Self {
+        Self { by: by.into(), events: floor.events(), json, complained: Arc::default() }
+    }
+
+    /// Who tells.
+    pub fn by(&self) -> &str {
+        &self.by
+    }
+
+    /// Tells one event.
+    pub fn tell(&self, what: What) {
+        match &what {
+            What::Heard { .. } => tracing::debug!(target: "shopfloor", "{what}"),
+            _ if what.is_bad_news() => tracing::warn!(target: "shopfloor", "{what}"),
+            _ => tracing::info!(target: "shopfloor", "{what}"),
+        }
+        // What an agent prints is in its session's stream; the record of the floor is for what happened.
+        if matches!(what, What::Heard { .. }) && !self.json {
+            return;
+        }
+        let event = Event::now(&self.by, what);
+        let Ok(mut line) = serde_json::to_vec(&event) else { return };
+        line.push(b'\n');
+        if self.json {
+            // A reader that went away is no reason to stop.
+            let _gone = std::io::stdout().lock().write_all(&line);
+        }
+        if let Err(error) = self.append(&line)
+            && !self.complained.swap(true, Ordering::Relaxed)
+        {
+            let path = self.events.display();
+            tracing::warn!(target: "shopfloor", "failed to write {path}: {error}; work goes on");
+        }
+    }
+
+    fn append(&self, line: &[u8]) -> std::io::Result<()> {
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.events)?;
+        if file.metadata()?.len() > EVENTS_LIMIT_BYTES {
+            std::fs::rename(&self.events, self.events.with_extension("jsonl.1"))?;
+            file = OpenOptions::new().create(true).append(true).open(&self.events)?;
+        }
+        file.write_all(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_appended_and_a_missing_folder_stops_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let floor = Floor::of_queue(folder.path());
+        let teller = Teller::new("spec-worker", &floor, false);
+        teller.tell(What::Warning { text: "lost".to_owned() });
+        std::fs::create_dir_all(floor.root()).unwrap();
+        teller.tell(What::Warning { text: "kept".to_owned() });
+        let text = std::fs::read_to_string(floor.events()).unwrap();
+        assert_eq!(text.lines().count(), 1);
+        assert!(text.contains("kept"));
+    }
+}

@@ -1,0 +1,308 @@
+//! The loop every worker runs: look, claim, run one batch, again; asleep in between. It never asks which stage it is.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::batch::{self, Outcome, PassedOver, Picked};
+use crate::config::Limits;
+use crate::error::{Error, Kind, Result};
+use crate::event::What;
+use crate::floor::{Breaker, unix_now};
+use crate::holder::{SessionId, WorkerId};
+use crate::order::OrderId;
+use crate::process;
+use crate::queue::Bell;
+use crate::ruling::{Trouble, backoff};
+use crate::shop::{Board, Shop};
+use crate::stop::Stop;
+
+/// How often an idle worker looks for dead ones.
+const RECOVER_EVERY: Duration = Duration::from_secs(5);
+/// How often an idle worker has the index rebuilt.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// How long the process tree of a dead worker may take to end before it is left for the next look.
+const UNDERTAKER_LIMIT: Duration = Duration::from_secs(10);
+
+/// When a worker ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Never: when it is told to stop.
+    Stopped,
+    /// After one batch, or at once when nothing is ready.
+    Once,
+    /// When there is nothing more to do for its stage.
+    Idle,
+}
+
+/// How a worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Ended {
+    /// Told to, or all done.
+    Done,
+    /// There was nothing to do at all.
+    NothingToDo,
+    /// Told to stop at once.
+    Interrupted,
+}
+
+/// Runs the loop. `only` narrows it to these orders.
+pub async fn run(
+    shop: &Arc<Shop>,
+    until: Until,
+    only: Option<&[OrderId]>,
+    stop: &Stop,
+) -> Result<Ended> {
+    let mut board = Board::new(shop);
+    board.show(|_| {});
+    shop.tell(What::Started {
+        stage: shop.stage.name.to_owned(),
+        agent: shop.agent.name().to_owned(),
+        batch: shop.batch,
+        simulated: shop.agent.simulated(),
+    });
+    let mut floor = Worker {
+        shop,
+        bell: shop.queue.bell(shop.stage.takes)?,
+        passed: PassedOver::default(),
+        recovered_at: None,
+        swept_at: None,
+        warned: None,
+    };
+    let ended = floor.work(&mut board, until, only, stop).await;
+    let status = &board.status;
+    shop.tell(What::Stopped {
+        sessions: status.sessions,
+        turns: status.turns,
+        advanced: status.advanced,
+    });
+    ended
+}
+
+/// Ends what a dead worker left running. True when nothing of it is left.
+pub fn undertake(worker: &WorkerId) -> bool {
+    process::end_all(&format!("{worker}/"), UNDERTAKER_LIMIT)
+}
+
+struct Worker<'a> {
+    shop: &'a Arc<Shop>,
+    bell: Bell,
+    passed: PassedOver,
+    recovered_at: Option<Instant>,
+    swept_at: Option<Instant>,
+    /// The warning that was told last: it is told once, not at every poll.
+    warned: Option<String>,
+}
+
+impl Worker<'_> {
+    async fn work(
+        &mut self,
+        board: &mut Board,
+        until: Until,
+        only: Option<&[OrderId]>,
+        stop: &Stop,
+    ) -> Result<Ended> {
+        let mut batches = 0_u64;
+        loop {
+            if stop.draining() {
+                return Ok(if stop.is_now() { Ended::Interrupted } else { Ended::Done });
+            }
+            self.keep_house()?;
+            let picked = match self.pick(only)? {
+                Some(picked) => picked,
+                None if until == Until::Once
+                    || (until == Until::Idle && self.nothing_left(only)?) =>
+                {
+                    return Ok(if batches == 0 { Ended::NothingToDo } else { Ended::Done });
+                }
+                None => {
+                    self.rest(board, stop).await;
+                    continue;
+                }
+            };
+            batches += 1;
+            let outcome = batch::run(self.shop, board, &mut self.passed, picked, stop).await;
+            match outcome {
+                Ok(outcome) => self.learn(&outcome)?,
+                Err(error) => return Err(self.out_of_order(error, board, stop).await),
+            }
+            if until == Until::Once {
+                return Ok(Ended::Done);
+            }
+        }
+    }
+
+    /// Looks for dead workers and rebuilds the index, each in its time.
+    fn keep_house(&mut self) -> Result<()> {
+        if self.recovered_at.is_none_or(|at| at.elapsed() > RECOVER_EVERY) {
+            for found in self.shop.queue.recover(&undertake)? {
+                self.shop.tell(What::Recovered {
+                    order: found.id,
+                    worker: found.worker.to_string(),
+                    class: found.class,
+                });
+            }
+            self.recovered_at = Some(Instant::now());
+        }
+        if self.swept_at.is_none_or(|at| at.elapsed() > SWEEP_EVERY) {
+            let swept = self.shop.queue.sweep()?;
+            for (name, why) in &swept.broken {
+                self.shop.warn(format!("{name:?} can't be worked on: {why}"));
+            }
+            self.swept_at = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Claims what is ready, if the stage may work now.
+    fn pick(&mut self, only: Option<&[OrderId]>) -> Result<Option<Picked>> {
+        let shop = self.shop;
+        let room = match shop.floor.breaker(shop.stage.name) {
+            Some(breaker) if breaker.until > unix_now() => return Ok(None),
+            // One order finds out whether the stage works again.
+            Some(_) => 1,
+            None => shop.batch,
+        };
+        let session = SessionId::fresh();
+        let picked = match batch::pick(shop, &session, room, false, only, &mut self.passed) {
+            Ok(picked) if picked.claims.is_empty() => return Ok(None),
+            Ok(picked) => picked,
+            Err(error) if matches!(error.kind(), Kind::DiskFull) => {
+                self.warn_once(&error);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        self.warned = None;
+        let orders = picked.claims.iter().map(|claim| claim.id().clone()).collect::<Vec<_>>();
+        let why = match picked.alone {
+            true => "a suspect of a crash runs alone".to_owned(),
+            false => format!("{} of at most {room}", orders.len()),
+        };
+        shop.tell(What::Claimed { orders, why });
+        Ok(Some(picked))
+    }
+
+    fn warn_once(&mut self, error: &Error) {
+        let text = match error.next_step() {
+            Some(hint) => format!("nothing new is claimed: {error}; {hint}"),
+            None => format!("nothing new is claimed: {error}"),
+        };
+        // Figures in the text change from look to look; that it is full does not.
+        if self.warned.is_none() {
+            self.shop.warn(text.clone());
+        }
+        self.warned = Some(text);
+    }
+
+    /// Sleeps until the bell rings, a while has passed, or somebody asks to stop.
+    async fn rest(&self, board: &mut Board, stop: &Stop) {
+        let limits = &self.shop.config.limits;
+        let breaker = self.shop.floor.breaker(self.shop.stage.name);
+        let pause = breaker.filter(|breaker| breaker.until > unix_now());
+        let doing = match (&pause, &self.warned) {
+            (Some(breaker), _) => format!("paused: {}", breaker.why),
+            (None, Some(warned)) => warned.clone(),
+            (None, None) => "waiting for orders".to_owned(),
+        };
+        board.idle(&doing);
+        let spread = limits.poll.mul_f64(0.8 + 0.4 * fastrand::f64());
+        let wait = async {
+            // While the stage pauses, no ring means anything.
+            match pause {
+                Some(_) => tokio::time::sleep(spread).await,
+                None => drop(self.bell.wait(spread).await),
+            }
+        };
+        tokio::select! {
+            () = wait => {}
+            () = stop.drain_asked() => {}
+        }
+    }
+
+    /// True when no order of this stage can still be worked on without a person.
+    fn nothing_left(&self, only: Option<&[OrderId]>) -> Result<bool> {
+        let shop = self.shop;
+        for id in shop.queue.list()?.orders {
+            if only.is_some_and(|only| !only.contains(&id)) {
+                continue;
+            }
+            let Ok(Some(order)) = shop.queue.look(&id) else { continue };
+            let ours = shop.stage.takes.contains(&order.state) && order.hold.is_none();
+            // What waits for another order can't be done by this worker alone.
+            let free = order.request.is_ok_and(|request| request.needs.is_empty());
+            if ours && (free || order.history.due.is_some() || order.history.open.is_some()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Opens or closes the stage's breaker, as a batch has shown.
+    fn learn(&mut self, outcome: &Outcome) -> Result<()> {
+        let (floor, stage) = (&self.shop.floor, self.shop.stage.name);
+        if let Some(trouble) = &outcome.trouble {
+            let count = floor.breaker(stage).map_or(0, |breaker| breaker.count) + 1;
+            let limits = &self.shop.config.limits;
+            let secs = pause_secs(limits, trouble, count, unix_now(), fastrand::f64());
+            let (why, mend) = (trouble.why.clone(), trouble.mend.clone());
+            let breaker = Breaker {
+                stage: stage.to_owned(),
+                until: unix_now() + secs,
+                count,
+                why: why.clone(),
+                mend: mend.clone(),
+            };
+            floor.open_breaker(&breaker)?;
+            self.shop.tell(What::Paused { stage: stage.to_owned(), secs, why, mend });
+        } else if outcome.decided > 0 && floor.close_breaker(stage) {
+            self.shop.tell(What::Resumed { stage: stage.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// The queue itself failed in the middle of a batch. A full disk is waited out first, so that whoever starts us
+    /// again does not do so in vain; what we held is then found by recovery, and no paid turn is repeated.
+    async fn out_of_order(&mut self, error: Error, board: &mut Board, stop: &Stop) -> Error {
+        if error.kind() == Kind::DiskFull {
+            self.warn_once(&error);
+            board.idle("the disk is full");
+            let needed = self.shop.config.limits.free_mib.max(1) * 1024 * 1024;
+            while !stop.draining() && free_bytes(&self.shop.folder) < needed {
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_secs(2)) => {}
+                    () = stop.drain_asked() => {}
+                }
+            }
+        }
+        error
+    }
+}
+
+fn free_bytes(folder: &std::path::Path) -> u64 {
+    rustix::fs::statvfs(folder).map_or(u64::MAX, |facts| facts.f_bavail * facts.f_frsize)
+}
+
+/// How long a stage pauses: doubling from `limits.breaker` to `limits.breaker_cap`, or until the time that was said.
+fn pause_secs(limits: &Limits, trouble: &Trouble, count: u32, now: u64, chance: f64) -> u64 {
+    if let Some(until) = trouble.until {
+        // At most a week: a time beyond that is a mistake, and is asked again.
+        return until.saturating_sub(now).clamp(1, 7 * 24 * 3600);
+    }
+    let before = count.saturating_sub(1) as usize;
+    backoff(limits.breaker, limits.breaker_cap, before, chance).as_secs_f64().ceil() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_doubles_and_a_limits_own_time_wins() {
+        let limits = Limits::default();
+        let trouble = |until| Trouble { why: String::new(), mend: String::new(), until };
+        let secs = |until, count| pause_secs(&limits, &trouble(until), count, 1000, 0.5);
+        assert_eq!([secs(None, 1), secs(None, 2), secs(None, 30)], [30, 60, 1800]);
+        assert_eq!([secs(Some(1500), 1), secs(Some(900), 1)], [500, 1]);
+    }
+}
