@@ -225,6 +225,7 @@ fn secs(ms: u64) -> String {
 }
 
 impl fmt::Display for What {
+    #[expect(clippy::too_many_lines, reason = "one arm per event: a table")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Started { stage, agent, batch, simulated } => {
@@ -247,13 +248,13 @@ impl fmt::Display for What {
                 let label = if *simulated { " SIMULATED" } else { "" };
                 write!(f, "session {session} opened with {agent}{label}")
             }
-            Self::SessionEnded { session, how, turns, left_over } => {
-                write!(f, "session {session} ended: {how}, {turns} turns")?;
-                if *left_over > 0 {
-                    write!(f, ", {left_over} processes it left behind were ended")?;
-                }
-                Ok(())
+            Self::SessionEnded { session, how, turns, left_over: 0 } => {
+                write!(f, "session {session} ended: {how}, {turns} turns")
             }
+            Self::SessionEnded { session, how, turns, left_over } => write!(
+                f,
+                "session {session} ended: {how}, {turns} turns, {left_over} processes it left behind were ended"
+            ),
             Self::TurnBegan { order, fix: false } => write!(f, "{order}: its turn begins"),
             Self::TurnBegan { order, fix: true } => write!(f, "{order}: a fix turn begins"),
             Self::Heard { line } => write!(f, "  agent: {line}"),

@@ -193,10 +193,7 @@ pub enum Ended {
 
 impl Ended {
     fn of(status: std::io::Result<std::process::ExitStatus>) -> Self {
-        match status {
-            Ok(status) => Self::from_status(status),
-            Err(_) => Self::Signal(0),
-        }
+        status.map_or(Self::Signal(0), Self::from_status)
     }
 
     /// From what the kernel says.

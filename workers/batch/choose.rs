@@ -60,7 +60,7 @@ pub fn pick(
                 picked.claims.push(*claim);
             }
             Ok(Claiming::Skipped(Skip::Held(why))) => {
-                passed.tell(shop, &id, format!("on hold: {why}"))
+                passed.tell(shop, &id, format!("on hold: {why}"));
             }
             Ok(Claiming::Skipped(_)) => {}
             Err(error) => failure = Some(error),
@@ -163,14 +163,11 @@ fn fit_to_take(shop: &Shop, id: &OrderId, passed: &mut PassedOver) -> Option<Ord
 }
 
 fn known(shop: &Shop, id: &OrderId) -> Option<Known> {
-    let order = match shop.queue.look(id) {
-        Ok(Some(order)) => order,
-        _ => {
-            // What is in the archive was finished.
-            let months = std::fs::read_dir(shop.floor.archive()).ok()?.flatten();
-            let archived = months.into_iter().any(|month| month.path().join(id.as_str()).is_dir());
-            return archived.then(|| Known { state: State::READY_FOR_REVIEW, needs: Vec::new() });
-        }
+    let Ok(Some(order)) = shop.queue.look(id) else {
+        // What is in the archive was finished.
+        let months = std::fs::read_dir(shop.floor.archive()).ok()?.flatten();
+        let archived = months.into_iter().any(|month| month.path().join(id.as_str()).is_dir());
+        return archived.then(|| Known { state: State::READY_FOR_REVIEW, needs: Vec::new() });
     };
     let needs = order.request.map(|request| request.needs).unwrap_or_default();
     Some(Known { state: order.state, needs: needs.into_iter().map(|need| need.id).collect() })
