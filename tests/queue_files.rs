@@ -1,0 +1,1 @@
+//! The file queue: what people, copies, damage and strange files do to it.
