@@ -1,6 +1,6 @@
 //! The scenarios of the contract, each a sentence that must stay true.
 
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Barrier, Mutex};
 use std::time::Duration;
 
 use shopfloor::error::Kind as Fault;
@@ -9,7 +9,7 @@ use shopfloor::floor::unix_now;
 use shopfloor::history::topic;
 use shopfloor::order::{OrderId, Priority, Request};
 use shopfloor::queue::{
-    Claim, Claiming, Created, Grant, Kept, Move, Moved, Note, Queue, Release, Skip,
+    Claim, Claiming, Created, Grant, Kept, Move, Moved, Note, Release, Skip,
 };
 use shopfloor::state::State;
 

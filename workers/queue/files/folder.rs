@@ -80,6 +80,11 @@ impl OrderFolder {
         self.path.join(name)
     }
 
+    /// A second handle of the folder, to lock it by.
+    pub(super) fn another_handle(&self) -> Result<File> {
+        self.dir.try_clone().map_err(|error| failed("open", &self.path, error))
+    }
+
     /// Opens a file in it. Never blocks (a FIFO does not either) and never follows a link.
     pub(super) fn file(&self, name: &str, flags: OFlags) -> Result<File, Errno> {
         open(&self.dir, name, flags, Mode::RUSR | Mode::WUSR).map(File::from)

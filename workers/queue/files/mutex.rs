@@ -1,5 +1,8 @@
 //! The order mutex: `<id>/.lock`, held for the milliseconds of one transition and never during an agent session.
 //! Nobody ever holds two of them.
+//!
+//! The folder itself is locked as well: should a person remove `.lock` while it is held, whoever makes it anew still
+//! has to wait for the one inside.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,6 +23,7 @@ pub(super) struct Locked {
     /// True when there was no `.lock` before: the folder was made by hand and nobody has touched it yet.
     pub(super) fresh: bool,
     _mutex: Held,
+    _folder: Held,
 }
 
 /// What became of a wish to lock an order.
@@ -88,11 +92,46 @@ fn attempt(queue: &Path, id: &OrderId) -> Result<Option<Taken>> {
         }
         Err(error) => return Err(failed("open", &path, error)),
     };
-    match lock::exclusive(file).map_err(|error| failed("lock", &path, error))? {
-        None => Ok(Some(Taken::Busy)),
-        Some(mutex) if folder.still_has(LOCK, mutex.file())? => {
-            Ok(Some(Taken::Locked(Locked { folder, fresh, _mutex: mutex })))
-        }
-        Some(_) => Ok(None),
+    let lock = |file| lock::exclusive(file).map_err(|error| failed("lock", &path, error));
+    let Some(mutex) = lock(file)? else { return Ok(Some(Taken::Busy)) };
+    let Some(inside) = lock(folder.another_handle()?)? else { return Ok(Some(Taken::Busy)) };
+    if !folder.still_has(LOCK, mutex.file())? {
+        return Ok(None);
+    }
+    Ok(Some(Taken::Locked(Locked { folder, fresh, _mutex: mutex, _folder: inside })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, OrderId) {
+        let queue = tempfile::tempdir().unwrap();
+        std::fs::create_dir(queue.path().join("a")).unwrap();
+        (queue, OrderId::parse("a").unwrap())
+    }
+
+    #[test]
+    fn an_order_is_locked_by_one_at_a_time() {
+        let (queue, id) = folder();
+        let take = || take(queue.path(), &id, Duration::ZERO).unwrap();
+        let Taken::Locked(first) = take() else { panic!("it was free") };
+        assert!(first.fresh);
+        assert!(matches!(take(), Taken::Busy));
+        drop(first);
+        assert!(matches!(take(), Taken::Locked(second) if !second.fresh));
+        std::fs::remove_dir_all(queue.path().join("a")).unwrap();
+        assert!(matches!(take(), Taken::Gone));
+    }
+
+    #[test]
+    fn removing_the_lock_file_lets_nobody_else_in() {
+        let (queue, id) = folder();
+        let take = || take(queue.path(), &id, Duration::ZERO).unwrap();
+        let Taken::Locked(first) = take() else { panic!("it was free") };
+        std::fs::remove_file(queue.path().join("a/.lock")).unwrap();
+        assert!(matches!(take(), Taken::Busy));
+        drop(first);
+        assert!(matches!(take(), Taken::Locked(_)));
     }
 }
