@@ -8,9 +8,7 @@ use shopfloor::failure::Class;
 use shopfloor::floor::unix_now;
 use shopfloor::history::topic;
 use shopfloor::order::{OrderId, Priority, Request};
-use shopfloor::queue::{
-    Claim, Claiming, Created, Grant, Kept, Move, Moved, Note, Release, Skip,
-};
+use shopfloor::queue::{Claim, Claiming, Created, Grant, Kept, Move, Moved, Note, Release, Skip};
 use shopfloor::state::State;
 
 use super::{World, claim, holder, id, look, make, ready, skip};
