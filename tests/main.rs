@@ -2,4 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on should say where")]
 
+mod house;
 mod tidy;
+mod contract;
+mod queue_files;
+mod workspace;
+mod agents;
+mod cli;
+mod flow;
+mod prove;

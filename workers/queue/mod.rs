@@ -16,6 +16,8 @@ use crate::holder::{Holder, SessionId, WorkerId};
 use crate::order::{OrderId, Request};
 use crate::state::State;
 
+mod entries;
+mod rest;
 pub mod files;
 pub mod memory;
 

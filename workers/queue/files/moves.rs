@@ -1,0 +1,222 @@
+//! What a worker does: claim, advance, release, note. Each is one transition under the order's lock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::folder::{OrderFolder, Stamp};
+use super::mutex::{self, Locked, Taken};
+use super::ready::Marker;
+use super::reconcile::{Standing, reconcile};
+use super::{FileQueue, claims, disk, hold, liveness, request, state_file};
+use crate::error::{Error, Result};
+use crate::history::Entry;
+use crate::holder::Holder;
+use crate::order::OrderId;
+use crate::queue::rest::rests;
+use crate::queue::{Claim, Claiming, Grant, Move, Moved, Note, Release, Skip, entries};
+use crate::state::State;
+
+/// How long a worker waits for the lock of an order it holds: paid work hangs on it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl FileQueue {
+    /// Takes an order in state `from` for `holder`.
+    pub(super) fn take(
+        self: Arc<Self>,
+        id: &OrderId,
+        from: &State,
+        holder: &Holder,
+    ) -> Result<Claiming> {
+        disk::check(&self.folder, self.options.free_mib)?;
+        let locked = match mutex::take(&self.folder, id, Duration::ZERO)? {
+            Taken::Locked(locked) => locked,
+            Taken::Busy => return Ok(Claiming::Skipped(Skip::Busy)),
+            Taken::Gone => {
+                self.index.clear_all(from, id)?;
+                return Ok(Claiming::Skipped(Skip::Gone));
+            }
+        };
+        let folder = &locked.folder;
+        let mut standing = match reconcile(&self.options.pipeline, &locked)? {
+            Ok(standing) => standing,
+            Err(why) => return self.skipped(from, folder, Skip::Held(why)),
+        };
+        if let Some(skip) = self.obstacle(folder, &standing, from)? {
+            if matches!(skip, Skip::Moved(_) | Skip::NotDue(_)) {
+                self.index.clear_all(from, id)?;
+                self.make_ready(folder, &standing)?;
+                return Ok(Claiming::Skipped(skip));
+            }
+            return self.skipped(from, folder, skip);
+        }
+        let request = match request::read(folder)? {
+            Ok(request) => request,
+            Err(why) => {
+                hold::by_machine(folder, Some(&mut standing.journal), &why);
+                return self.skipped(from, folder, Skip::Held(why));
+            }
+        };
+        let history = standing.journal.history.clone();
+        let (id, state) = (id.clone(), from.clone());
+        let grant = Grant { id, generation: history.generation + 1, state, holder: holder.clone() };
+        claims::put(&self.floor, &holder.worker, &grant.id)?;
+        standing.journal.append(folder, vec![entries::claim(&grant)])?;
+        // It is ours and on record: a marker that stays misleads somebody for one look, and no more.
+        let marker = Marker::of(&grant.id, request.priority, &history);
+        if let Err(error) = self.index.clear(from, &marker) {
+            tracing::warn!(order = %grant.id, %error, "could not take its marker away");
+        }
+        drop(locked);
+        Ok(Claiming::Won(Box::new(Claim::new(grant, request, history, self))))
+    }
+
+    /// What stands between an order and a claim, if anything does.
+    fn obstacle(
+        &self,
+        folder: &OrderFolder,
+        standing: &Standing,
+        from: &State,
+    ) -> Result<Option<Skip>> {
+        if let Some(why) = hold::read(folder)? {
+            return Ok(Some(Skip::Held(why)));
+        }
+        if standing.state != *from {
+            return Ok(Some(Skip::Moved(standing.state.clone())));
+        }
+        if let Some(open) = &standing.journal.history.open {
+            // A dead worker's process tree may live on: `recover` ends it first, and then hands the order on.
+            return Ok(Some(match liveness::lives(&self.floor, &open.worker)? {
+                true => Skip::Claimed(open.worker.clone()),
+                false => Skip::Busy,
+            }));
+        }
+        Ok(standing.journal.history.due.filter(|&due| rests(due)).map(Skip::NotDue))
+    }
+
+    /// The index sent a worker here for nothing: not again.
+    fn skipped(&self, from: &State, folder: &OrderFolder, skip: Skip) -> Result<Claiming> {
+        if skip != Skip::Busy {
+            self.index.clear_all(from, &folder.id)?;
+        }
+        Ok(Claiming::Skipped(skip))
+    }
+
+    /// Moves the order of `grant`.
+    pub(super) fn step(
+        &self,
+        grant: &Grant,
+        step: &Move,
+        keep: bool,
+    ) -> Result<Result<Option<Grant>, String>> {
+        self.must_know(&step.to)?;
+        let (locked, mut standing) = match self.under(grant)? {
+            Ok(under) => under,
+            Err(why) => return Ok(Err(why)),
+        };
+        let folder = &locked.folder;
+        let next = keep.then(|| Grant {
+            generation: standing.journal.history.generation + 1,
+            state: step.to.clone(),
+            ..grant.clone()
+        });
+        state_file::prepare(folder, &step.to)?;
+        let Stamp { ino, mtime } = standing.stamp;
+        let moved = Entry { ino: Some(ino), mtime: Some(mtime), ..entries::step(grant, step) };
+        let written = std::iter::once(moved).chain(next.as_ref().map(entries::claim)).collect();
+        // This is the commit: what follows is done again by the next one to lock the order, should we die here.
+        standing.journal.append(folder, written)?;
+        state_file::apply(folder, &step.to)?;
+        standing.state = step.to.clone();
+        if next.is_none() {
+            self.let_go(&locked, &standing, grant);
+        }
+        Ok(Ok(next))
+    }
+
+    /// Gives the order of `grant` back where it stands.
+    pub(super) fn give_back(&self, grant: &Grant, release: &Release) -> Result<Moved> {
+        let (locked, mut standing) = match self.under(grant)? {
+            Ok(under) => under,
+            Err(why) => return Ok(Moved::LostClaim(why)),
+        };
+        standing.journal.append(&locked.folder, vec![entries::release(grant, release)])?;
+        self.let_go(&locked, &standing, grant);
+        Ok(Moved::Done)
+    }
+
+    /// Writes a remark while the claim is ours.
+    pub(super) fn remark(&self, grant: &Grant, note: &Note) -> Result<Moved> {
+        let (locked, mut standing) = match self.under(grant)? {
+            Ok(under) => under,
+            Err(why) => return Ok(Moved::LostClaim(why)),
+        };
+        standing.journal.append(&locked.folder, vec![entries::note(grant, note)])?;
+        Ok(Moved::Done)
+    }
+
+    /// Locks the order of `grant` and checks that the claim is still ours. The inner error says why it is not.
+    fn under(&self, grant: &Grant) -> Result<Result<(Locked, Standing), String>> {
+        let Some(locked) = mutex::take_patiently(&self.folder, &grant.id, PATIENCE)? else {
+            claims::remove_mark(&self.floor, &grant.holder.worker, &grant.id);
+            return Ok(Err("the order is gone".to_owned()));
+        };
+        let standing = match reconcile(&self.options.pipeline, &locked)? {
+            Ok(standing) => standing,
+            Err(why) => return Ok(Err(why)),
+        };
+        let history = &standing.journal.history;
+        let Some(lost) = entries::lost(history, &standing.state, grant) else {
+            return Ok(Ok((locked, standing)));
+        };
+        if history.open.as_ref().is_none_or(|open| open.worker != grant.holder.worker) {
+            claims::remove_mark(&self.floor, &grant.holder.worker, &grant.id);
+        }
+        Ok(Err(lost))
+    }
+
+    /// A claim was closed: the order is ready for the next. The move is on record already, so a failure here is only
+    /// told; the worker's mark stays then, and recovery or a sweep makes up for it.
+    fn let_go(&self, locked: &Locked, standing: &Standing, grant: &Grant) {
+        match self.make_ready(&locked.folder, standing) {
+            Ok(_) => claims::remove_mark(&self.floor, &grant.holder.worker, &grant.id),
+            Err(error) => {
+                tracing::warn!(order = %grant.id, %error, "could not mark an order ready");
+            }
+        }
+    }
+
+    /// The marker a locked order should have in the folder of its state: none while it is held or claimed, or when no
+    /// stage takes it.
+    pub(super) fn due_marker(
+        &self,
+        folder: &OrderFolder,
+        standing: &Standing,
+    ) -> Result<Option<Marker>> {
+        let history = &standing.journal.history;
+        let taken =
+            history.open.is_some() || self.options.pipeline.taker(&standing.state).is_none();
+        if taken || hold::read(folder)?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Marker::of(&folder.id, request::priority(folder)?, history)))
+    }
+
+    /// Makes the marker of a locked order, if it should have one. True when it was not there.
+    pub(super) fn make_ready(&self, folder: &OrderFolder, standing: &Standing) -> Result<bool> {
+        match self.due_marker(folder, standing)? {
+            Some(marker) => self.index.put(&standing.state, &marker),
+            None => Ok(false),
+        }
+    }
+
+    /// Refuses a state that no stage knows.
+    pub(super) fn must_know(&self, state: &State) -> Result<()> {
+        if self.options.pipeline.knows(state) {
+            return Ok(());
+        }
+        let known = self.options.pipeline.states();
+        let known: Vec<&str> = known.iter().map(State::as_str).collect();
+        Err(Error::usage(format!("no stage knows the state {state}"))
+            .hint(format!("the states are {}", known.join(", "))))
+    }
+}

@@ -1,0 +1,94 @@
+//! Recovery: what a dead worker held is made ready again, once its process tree is gone.
+
+use std::time::Duration;
+
+use super::mutex::{self, Taken};
+use super::reconcile::reconcile;
+use super::{FileQueue, claims, liveness};
+use crate::error::Result;
+use crate::failure::Class;
+use crate::floor::replace;
+use crate::holder::WorkerId;
+use crate::order::OrderId;
+use crate::queue::{Recovered, entries};
+
+/// How long recovery waits for the lock of one order before it leaves it for its next round.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+impl FileQueue {
+    /// Looks for dead workers and brings back what they held.
+    pub(super) fn bring_back(
+        &self,
+        undertaker: &dyn Fn(&WorkerId) -> bool,
+    ) -> Result<Vec<Recovered>> {
+        self.after_a_boot()?;
+        let mut recovered = Vec::new();
+        for worker in liveness::known(&self.floor)? {
+            if liveness::lives(&self.floor, &worker)? || !undertaker(&worker) {
+                continue;
+            }
+            let mut left = false;
+            for id in claims::of(&self.floor, &worker)? {
+                match self.orphan(&worker, &id) {
+                    Ok(Some(class)) => {
+                        recovered.extend(class.map(|class| Recovered {
+                            id: id.clone(),
+                            worker: worker.clone(),
+                            class,
+                        }));
+                        claims::remove_mark(&self.floor, &worker, &id);
+                    }
+                    Ok(None) => left = true,
+                    Err(error) => {
+                        // One broken order does not keep the others from coming back.
+                        tracing::warn!(order = %id, %worker, %error, "could not be recovered yet");
+                        left = true;
+                    }
+                }
+            }
+            if !left && let Err(error) = liveness::forget(&self.floor, &worker) {
+                tracing::warn!(%worker, %error, "its traces stay for the next round");
+            }
+        }
+        Ok(recovered)
+    }
+
+    /// Ends the claim of a dead worker on one order, if it still has one, and makes the order ready. `None` when the
+    /// order is busy and must be looked at again; else the class that was recorded, if anything had to be.
+    fn orphan(&self, worker: &WorkerId, id: &OrderId) -> Result<Option<Option<Class>>> {
+        let locked = match mutex::take(&self.folder, id, PATIENCE)? {
+            Taken::Locked(locked) => locked,
+            Taken::Busy => return Ok(None),
+            Taken::Gone => return Ok(Some(None)),
+        };
+        // An order on hold for damage says nothing about who has it: its journal is for a person now.
+        let Ok(mut standing) = reconcile(&self.options.pipeline, &locked)? else {
+            return Ok(Some(None));
+        };
+        let rest_secs = self.options.crash_backoff_secs;
+        let class = match entries::orphan(&standing.journal.history, worker, rest_secs) {
+            Some((entry, class)) => {
+                standing.journal.append(&locked.folder, vec![entry])?;
+                Some(class)
+            }
+            None => None,
+        };
+        // Also when the claim was closed: the worker may have died between its last move and the marker.
+        self.make_ready(&locked.folder, &standing)?;
+        Ok(Some(class))
+    }
+
+    /// The marks of claims are not synced: after a power cut some may be missing. The first recovery after a boot
+    /// sweeps, which makes them again.
+    fn after_a_boot(&self) -> Result<()> {
+        let path = self.floor.run().join("boot");
+        let now = liveness::boot();
+        if std::fs::read_to_string(&path).is_ok_and(|then| then.trim() == now) {
+            return Ok(());
+        }
+        if self.sweep_all()?.is_some() {
+            replace(&path, now.as_bytes())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! The sweep: every order is reconciled, and the index and the marks of claims are made again from what is found.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::floor_files::{make_folder, names, open};
+use super::folder::failed;
+use super::lock::{self, Held};
+use super::mutex::{self, Taken};
+use super::ready::Marker;
+use super::reconcile::reconcile;
+use super::{FileQueue, claims, liveness};
+use crate::error::Result;
+use crate::holder::WorkerId;
+use crate::order::OrderId;
+use crate::process;
+use crate::queue::Swept;
+use crate::state::State;
+
+/// What was in the index and in the lists of claims when the sweep began.
+#[derive(Default)]
+struct Before {
+    markers: HashMap<OrderId, Vec<(State, String)>>,
+    marks: HashMap<OrderId, Vec<WorkerId>>,
+}
+
+impl FileQueue {
+    /// Sweeps; `None` when another process is at it.
+    pub(super) fn sweep_all(&self) -> Result<Option<Swept>> {
+        let Some(_sweeper) = self.only_sweeper()? else { return Ok(None) };
+        let mut swept = Swept::default();
+        self.reap_tmp()?;
+        let mut before = self.before(&mut swept)?;
+        let listing = self.listing()?;
+        for id in &listing.orders {
+            swept.orders += 1;
+            let markers = before.markers.remove(id).unwrap_or_default();
+            let marks = before.marks.remove(id).unwrap_or_default();
+            if let Err(error) = self.sweep_one(id, &markers, &marks, &mut swept) {
+                swept.broken.push((id.to_string(), error.to_string()));
+            }
+        }
+        // What is left belongs to no order. One may have been made since we listed, so look again.
+        for (id, markers) in before.markers {
+            if std::fs::symlink_metadata(self.folder.join(id.as_str())).is_err() {
+                swept.removed += self.remove_markers(&markers)?;
+            }
+        }
+        for (id, workers) in before.marks {
+            if std::fs::symlink_metadata(self.folder.join(id.as_str())).is_err() {
+                workers.iter().for_each(|worker| claims::remove_mark(&self.floor, worker, &id));
+            }
+        }
+        Ok(Some(swept))
+    }
+
+    fn only_sweeper(&self) -> Result<Option<Held>> {
+        make_folder(&self.floor.run())?;
+        let path = self.floor.run().join("sweeper.lock");
+        let file = match open(&path, true, true) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                open(&path, true, false)
+            }
+            made => made,
+        };
+        let file = file.map_err(|error| failed("open", &path, error))?;
+        lock::exclusive(file).map_err(|error| failed("lock", &path, error))
+    }
+
+    /// Reads the index and the lists of claims; names that can't be markers go at once.
+    fn before(&self, swept: &mut Swept) -> Result<Before> {
+        let mut before = Before::default();
+        for name in names(self.index.root())? {
+            let Ok(state) = State::parse(&name) else { continue };
+            for name in names(&self.index.folder(&state))? {
+                match Marker::parse(&name) {
+                    Some(marker) => {
+                        before.markers.entry(marker.id).or_default().push((state.clone(), name));
+                    }
+                    None => swept.removed += usize::from(self.index.remove(&state, &name)?),
+                }
+            }
+        }
+        for worker in liveness::known(&self.floor)? {
+            for id in claims::of(&self.floor, &worker)? {
+                before.marks.entry(id).or_default().push(worker.clone());
+            }
+        }
+        Ok(before)
+    }
+
+    /// One order. Its markers and marks change only under its lock, so what we do here can't cross anybody.
+    fn sweep_one(
+        &self,
+        id: &OrderId,
+        markers: &[(State, String)],
+        marks: &[WorkerId],
+        swept: &mut Swept,
+    ) -> Result<()> {
+        let locked = match mutex::take(&self.folder, id, Duration::ZERO)? {
+            Taken::Locked(locked) => locked,
+            Taken::Busy | Taken::Gone => return Ok(()),
+        };
+        let standing = match reconcile(&self.options.pipeline, &locked)? {
+            Ok(standing) => standing,
+            Err(why) => {
+                swept.removed += self.remove_markers(markers)?;
+                swept.broken.push((id.to_string(), why));
+                return Ok(());
+            }
+        };
+        let wanted = self.due_marker(&locked.folder, &standing)?;
+        let name = wanted.as_ref().map(Marker::name);
+        let stale: Vec<(State, String)> = markers
+            .iter()
+            .filter(|(state, found)| *state != standing.state || Some(found) != name.as_ref())
+            .cloned()
+            .collect();
+        swept.removed += self.remove_markers(&stale)?;
+        if let Some(marker) = wanted {
+            swept.added += usize::from(self.index.put(&standing.state, &marker)?);
+        }
+        let holder = standing.journal.history.open.as_ref().map(|open| &open.worker);
+        for worker in marks.iter().filter(|&worker| Some(worker) != holder) {
+            claims::remove_mark(&self.floor, worker, id);
+        }
+        if let Some(worker) = holder {
+            claims::put(&self.floor, worker, id)?;
+        }
+        Ok(())
+    }
+
+    fn remove_markers(&self, markers: &[(State, String)]) -> Result<usize> {
+        let mut removed = 0;
+        for (state, name) in markers {
+            removed += usize::from(self.index.remove(state, name)?);
+        }
+        Ok(removed)
+    }
+
+    /// A folder under `tmp/` for something that is built; its name says which process builds it.
+    pub(super) fn new_tmp(&self) -> Result<std::path::PathBuf> {
+        make_folder(&self.floor.tmp())?;
+        let pid = std::process::id();
+        let builder = WorkerId::new(pid, process::start_time(pid).unwrap_or(0), fastrand::u32(..));
+        Ok(self.floor.tmp().join(builder.as_str()))
+    }
+
+    /// Takes away what dead processes were building. Nothing of it was ever acknowledged.
+    fn reap_tmp(&self) -> Result<()> {
+        let names: HashSet<String> = names(&self.floor.tmp())?.into_iter().collect();
+        for name in names {
+            let Ok(builder) = WorkerId::parse(&name) else { continue };
+            if process::start_time(builder.pid()) != Some(builder.start_time()) {
+                let path = self.floor.tmp().join(&name);
+                if let Err(error) = std::fs::remove_dir_all(&path) {
+                    tracing::warn!(path = %path.display(), %error, "could not take away a leftover");
+                }
+            }
+        }
+        Ok(())
+    }
+}
