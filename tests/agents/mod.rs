@@ -1,8 +1,16 @@
 //! The drivers against the simulator, against small scripts, and (when it is there) against the real program.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on panics; a test that is skipped says so"
+)]
+
 mod claude;
 mod command;
 mod real;
+mod simulator;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -287,7 +287,7 @@ fn read_testimony(
     let named = one_line(event::text(output, "/order"), 80);
     let bytes = output.to_string();
     let read = Testimony::read(bytes.as_bytes(), &turn.order, turn.generation, nonce);
-    Some(read.map_err(|refusal| (named, refusal.to_string())))
+    Some(read.map_err(|refusal| (named, one_line(&refusal.to_string(), 400))))
 }
 
 #[cfg(test)]

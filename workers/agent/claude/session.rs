@@ -182,7 +182,9 @@ impl ClaudeSession {
         // The writer closes the process's input behind the last message; the readers read on.
         drop((to, from));
         let (ended, left_over) = running.end(grace).await;
-        tasks.abort_all();
+        // What is still in the pipes goes into the records.
+        let rest = async { while tasks.join_next().await.is_some() {} };
+        drop(tokio::time::timeout(LAST_WORDS, rest).await);
         let how = match (life, killed) {
             (Life::Over(how), _) => how,
             (_, Some(reason)) => format!("ended by us: {reason}"),

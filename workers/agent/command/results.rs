@@ -27,14 +27,14 @@ const MOST_REFUSALS: usize = 1_000;
 pub(super) struct Results {
     folder: PathBuf,
     nonce: String,
-    orders: BTreeMap<OrderId, Waiting>,
+    orders: BTreeMap<OrderId, Expected>,
     seen: BTreeMap<String, Seen>,
     refusals: usize,
 }
 
 /// One order of the batch.
 #[derive(Debug)]
-struct Waiting {
+struct Expected {
     generation: u64,
     taken: Option<Testimony>,
 }
@@ -54,7 +54,7 @@ type Stamp = (u64, u64, i64, i64, i64, i64);
 
 impl Results {
     pub(super) fn new(plan: &SessionPlan) -> Self {
-        let waiting = |generation| Waiting { generation, taken: None };
+        let waiting = |generation| Expected { generation, taken: None };
         Self {
             folder: plan.dir.join(FOLDER),
             nonce: plan.nonce.clone(),
@@ -128,6 +128,8 @@ impl Results {
             Ok(None) => None,
             Err((maybe_unfinished, _)) if maybe_unfinished && !unchanged && !last => return None,
             Err((_, why)) => {
+                // It may quote what stood there.
+                let why = one_line(&why, 400);
                 self.refusals += 1;
                 let order = one_line(stem, 80);
                 (self.refusals <= MOST_REFUSALS).then_some(Said::Refused { order, why })
@@ -149,7 +151,7 @@ impl Results {
     }
 }
 
-impl Waiting {
+impl Expected {
     /// `Ok(None)`: the same result again. An error says whether the file may still be growing, and why it is refused.
     fn judge(
         &mut self,

@@ -136,7 +136,9 @@ impl CommandSession {
         // The output is drained on, whether or not anybody listens.
         drop(output);
         let (ended, left_over) = running.end(grace).await;
-        tasks.abort_all();
+        // What is still in the pipes goes into the records.
+        let rest = async { while tasks.join_next().await.is_some() {} };
+        drop(tokio::time::timeout(LAST_WORDS, rest).await);
         let how = match life {
             Life::Over(how) => how,
             _ => ended.to_string(),
