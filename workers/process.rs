@@ -121,7 +121,7 @@ impl Program {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = self.spawn(command)?;
         let group = Group::of(&child);
-        Ok(Running { child, group, cookie: self.cookie.clone() })
+        Ok(Running { child, group, cookie: self.cookie.clone(), ended: false })
     }
 
     /// Runs it to its end. Output of both streams is kept in the order it came, the last `keep` bytes of it.
@@ -162,7 +162,7 @@ impl Program {
             tokio::pin!(timer);
             loop {
                 tokio::select! {
-                    status = child.wait() => break Ended::of(status),
+                    status = child.wait() => break Ended::of(&status),
                     () = &mut timer => break Ended::TimedOut,
                     () = stop.now_asked() => break Ended::Stopped,
                     () = &mut feed, if !fed => fed = true,
@@ -192,8 +192,12 @@ pub enum Ended {
 }
 
 impl Ended {
-    fn of(status: std::io::Result<std::process::ExitStatus>) -> Self {
-        status.map_or(Self::Signal(0), Self::from_status)
+    /// From what waiting for a process told.
+    pub(crate) fn of(status: &std::io::Result<std::process::ExitStatus>) -> Self {
+        match status {
+            Ok(status) => Self::from_status(*status),
+            Err(_) => Self::Signal(0),
+        }
     }
 
     /// From what the kernel says.
@@ -279,14 +283,24 @@ pub struct Running {
     pub child: tokio::process::Child,
     group: Group,
     cookie: String,
+    ended: bool,
 }
 
 impl Running {
+    /// Kills its process group and returns at once; `child.wait()` then tells the end. What stands outside the
+    /// group is for [`Running::end`].
+    pub fn kill_group(&self) {
+        self.group.kill();
+    }
+
     /// Ends it: close its input and wait `grace`, then TERM, then KILL, then whatever else carries its cookie.
     /// Says how it ended and how many processes outlived it (they are dead now).
     pub async fn end(mut self, grace: Duration) -> (Ended, usize) {
         drop(self.child.stdin.take());
-        let mut ended = tokio::time::timeout(grace, self.child.wait()).await.ok().map(Ended::of);
+        let mut ended = tokio::time::timeout(grace, self.child.wait())
+            .await
+            .ok()
+            .map(|status| Ended::of(&status));
         if ended.is_none() {
             self.group.signal(Signal::TERM);
             let firm = Duration::from_secs(2);
@@ -307,13 +321,24 @@ impl Running {
             end_all(&cookie, Duration::from_secs(10));
             left
         });
-        (ended, left.await.unwrap_or(0))
+        let left = left.await.unwrap_or(0);
+        self.ended = true;
+        (ended, left)
     }
 
     /// Kills it and everything that carries its cookie, at once.
     pub async fn kill(self) -> (Ended, usize) {
         self.group.kill();
         self.end(Duration::ZERO).await
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.group.kill();
+            end_all(&self.cookie, Duration::from_secs(2));
+        }
     }
 }
 

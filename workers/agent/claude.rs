@@ -1,1 +1,55 @@
-//! placeholder
+//! Claude Code over its stream-json protocol: one process a session, one message a turn.
+//!
+//! Written against Claude Code 2.1.328. Everything here matches on codes and field names, never on the text of a
+//! message, and takes a missing field for its default: texts and fields change between versions.
+
+use std::ffi::OsString;
+
+use super::setup::Setup;
+use super::{Agent, Session, SessionPlan, Waiting};
+use crate::error::Result;
+
+mod command_line;
+mod conversation;
+mod event;
+mod outcome;
+mod session;
+mod usage;
+
+/// The agent.
+#[derive(Debug)]
+pub struct Claude {
+    setup: Setup,
+}
+
+impl Claude {
+    pub(super) fn new(setup: Setup) -> Self {
+        Self { setup }
+    }
+
+    fn start(&self, plan: &SessionPlan) -> Result<Box<dyn Session>> {
+        let tmp = command_line::make_tmp(&plan.dir)?;
+        let args = command_line::args(&self.setup, plan);
+        let env = command_line::environment(OsString::from(tmp));
+        let program = self.setup.program(args, env, plan)?;
+        Ok(Box::new(session::ClaudeSession::start(&program, plan)?))
+    }
+}
+
+impl Agent for Claude {
+    fn name(&self) -> &str {
+        &self.setup.name
+    }
+
+    fn simulated(&self) -> bool {
+        self.setup.simulated
+    }
+
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
+    fn open(&self, plan: SessionPlan) -> Waiting<'_, Result<Box<dyn Session>>> {
+        Box::pin(std::future::ready(self.start(&plan)))
+    }
+}

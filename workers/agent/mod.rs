@@ -14,8 +14,14 @@ use crate::failure::TurnEnd;
 use crate::holder::SessionId;
 use crate::order::OrderId;
 
+mod kept;
+mod lines;
+mod ration;
+mod setup;
 pub mod claude;
 pub mod command;
+
+pub use setup::from_config;
 
 /// A future that a trait object returns.
 pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

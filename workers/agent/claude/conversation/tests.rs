@@ -1,0 +1,228 @@
+use super::*;
+use crate::verdict::Verdict;
+use serde_json::json;
+
+fn turn(order: &str, generation: u64) -> Turn {
+    Turn {
+        order: OrderId::parse(order).unwrap(),
+        generation,
+        title: "t".to_owned(),
+        desk: "/desk".into(),
+        worktree: None,
+        prompt: "p".to_owned(),
+    }
+}
+
+fn begun(order: &str, generation: u64) -> Conversation {
+    let mut talk = Conversation::new("nonce");
+    assert!(talk.begin(&turn(order, generation)));
+    talk
+}
+
+fn line(value: &Value) -> Vec<u8> {
+    value.to_string().into_bytes()
+}
+
+fn init() -> Value {
+    json!({"type": "system", "subtype": "init", "model": "m", "claude_code_version": "2.1.328"})
+}
+
+fn output(order: &str, generation: u64, nonce: &str) -> Value {
+    json!({"order": order, "gen": generation, "nonce": nonce, "verdict": "done", "why": "w", "artifacts": []})
+}
+
+fn good(output: &Value) -> Value {
+    json!({"type": "result", "subtype": "success", "is_error": false, "stop_reason": "tool_use",
+        "terminal_reason": "completed", "permission_denials": [], "total_cost_usd": 0.5,
+        "usage": {"input_tokens": 10, "output_tokens": 2}, "structured_output": output})
+}
+
+/// Everything said after these events.
+fn said(talk: &mut Conversation, events: &[Value]) -> Vec<Said> {
+    for event in events {
+        assert_eq!(talk.hear(&line(event)), Then::GoOn);
+    }
+    std::iter::from_fn(|| talk.say()).filter(|said| !matches!(said, Said::Heard(_))).collect()
+}
+
+fn end(said: &[Said]) -> &TurnEnd {
+    match said.iter().rev().find(|said| matches!(said, Said::TurnEnded { .. })) {
+        Some(Said::TurnEnded { end, .. }) => end,
+        _ => panic!("no turn ended: {said:?}"),
+    }
+}
+
+#[test]
+fn a_checked_structured_output_is_testimony_and_is_counted_once() {
+    let mut talk = begun("a", 1);
+    let said =
+        said(&mut talk, &[init(), good(&output("a", 1, "nonce")), good(&output("a", 1, "nonce"))]);
+    assert_eq!(said.len(), 1, "{said:?}");
+    let Said::TurnEnded { order, end: TurnEnd::Testified(testimony), usage } = &said[0] else {
+        panic!("{said:?}")
+    };
+    assert_eq!((order.as_str(), testimony.verdict), ("a", Verdict::Done));
+    assert_eq!((usage.input_tokens, usage.cost_usd), (Some(10), Some(0.5)));
+    assert_eq!(talk.unknown()["result without a turn"], 1);
+}
+
+#[test]
+fn a_result_for_another_order_generation_or_session_is_refused_and_the_turn_is_silent() {
+    for wrong in
+        [output("b", 1, "nonce"), output("a", 2, "nonce"), output("a", 1, "x"), json!("done")]
+    {
+        let mut talk = begun("a", 1);
+        let said = said(&mut talk, &[init(), good(&wrong)]);
+        assert!(matches!(said[0], Said::Refused { .. }), "{wrong}: {said:?}");
+        assert!(matches!(end(&said), TurnEnd::Silent(_)), "{wrong}: {said:?}");
+    }
+}
+
+#[test]
+fn success_without_a_structured_output_is_silence() {
+    let mut result = good(&Value::Null);
+    result["result"] = json!("All tests pass!\n");
+    let mut without = result.clone();
+    without.as_object_mut().unwrap().remove("structured_output");
+    for result in [result, without] {
+        let said = said(&mut begun("a", 1), &[init(), result]);
+        let TurnEnd::Silent(why) = end(&said) else { panic!("{said:?}") };
+        assert!(why.contains("All tests pass!"), "{why}");
+    }
+}
+
+#[test]
+fn an_error_beats_a_structured_output() {
+    let mut result = good(&output("a", 1, "nonce"));
+    result["is_error"] = json!(true);
+    assert!(matches!(end(&said(&mut begun("a", 1), &[init(), result])), TurnEnd::Failed(_)));
+}
+
+#[test]
+fn a_fix_turn_counts_only_with_its_own_generation() {
+    let mut talk = begun("a", 1);
+    said(&mut talk, &[init(), good(&output("a", 1, "nonce"))]);
+    assert!(talk.begin(&turn("a", 2)));
+    let late = said(&mut talk, &[init(), good(&output("a", 1, "nonce"))]);
+    assert!(matches!(late[0], Said::Refused { .. }), "{late:?}");
+    assert!(talk.begin(&turn("a", 3)));
+    let fixed = said(&mut talk, &[init(), good(&output("a", 3, "nonce"))]);
+    assert!(matches!(end(&fixed), TurnEnd::Testified(_)));
+}
+
+#[test]
+fn a_late_result_of_the_turn_before_does_not_end_the_next_one() {
+    let mut talk = begun("a", 1);
+    said(&mut talk, &[init(), good(&output("a", 1, "nonce"))]);
+    assert!(talk.begin(&turn("b", 1)));
+    let late = said(&mut talk, &[good(&output("a", 1, "nonce"))]);
+    assert_eq!(late, []);
+    assert_eq!(talk.unknown()["result of an earlier turn"], 1);
+    let own = said(&mut talk, &[init(), good(&output("b", 1, "nonce"))]);
+    assert!(matches!(end(&own), TurnEnd::Testified(_)));
+}
+
+#[test]
+fn a_second_turn_waits_for_the_end_of_the_first() {
+    assert!(!begun("a", 1).begin(&turn("b", 1)));
+}
+
+#[test]
+fn a_usage_limit_is_the_environments_and_says_until_when() {
+    let limit = json!({"type": "rate_limit_event", "rate_limit_info":
+        {"status": "rejected", "resetsAt": 1_800_000_000, "rateLimitType": "five_hour"}});
+    let synthetic = json!({"type": "assistant", "error": "rate_limit",
+        "message": {"model": "<synthetic>", "content": [{"type": "text", "text": "limit"}]}});
+    let result = json!({"type": "result", "subtype": "success", "is_error": true,
+        "api_error_status": 429, "api_error": "usage_limit_reached", "result": "You've hit your limit"});
+    let said = said(&mut begun("a", 1), &[init(), limit, synthetic, result]);
+    let TurnEnd::Failed(failure) = end(&said) else { panic!("{said:?}") };
+    assert_eq!((failure.class, failure.until), (Class::Env, Some(1_800_000_000)));
+    assert!(failure.session_over);
+}
+
+#[test]
+fn a_warning_about_the_limit_is_only_heard() {
+    let warning = json!({"type": "rate_limit_event", "rate_limit_info":
+        {"status": "allowed_warning", "resetsAt": 1, "utilization": 0.93}});
+    let mut talk = begun("a", 1);
+    let said = said(&mut talk, &[init(), warning, good(&output("a", 1, "nonce"))]);
+    assert!(matches!(end(&said), TurnEnd::Testified(_)));
+}
+
+#[test]
+fn the_first_retry_of_a_refused_login_ends_the_session() {
+    for (status, delay, killed) in
+        [(401, 500, true), (403, 500, true), (529, 500, false), (529, 3_600_000, true)]
+    {
+        let mut talk = begun("a", 1);
+        let retry = json!({"type": "system", "subtype": "api_retry", "attempt": 1, "max_retries": 4,
+            "retry_delay_ms": delay, "error_status": status, "error": "e"});
+        let then = talk.hear(&line(&retry));
+        assert_eq!(matches!(then, Then::Kill(_)), killed, "{status}");
+        if killed {
+            let said: Vec<Said> = std::iter::from_fn(|| talk.say()).collect();
+            let TurnEnd::Failed(failure) = end(&said) else { panic!("{said:?}") };
+            assert_eq!((failure.class, failure.session_over), (Class::Env, true));
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_turn_is_never_a_success() {
+    let mut talk = begun("a", 1);
+    assert!(talk.interrupt());
+    let said = said(&mut talk, &[init(), good(&output("a", 1, "nonce"))]);
+    let TurnEnd::Failed(failure) = end(&said) else { panic!("{said:?}") };
+    assert_eq!((failure.class, failure.session_over), (Class::Lost, false));
+    assert!(!talk.interrupt());
+}
+
+#[test]
+fn an_end_without_a_result_is_a_crash_whatever_the_exit_code() {
+    for ended in [Ended::Exit(0), Ended::Exit(143), Ended::Signal(9)] {
+        let mut talk = begun("a", 1);
+        said(&mut talk, &[init()]);
+        talk.ended(&ended, ended, "");
+        let said: Vec<Said> = std::iter::from_fn(|| talk.say()).collect();
+        let TurnEnd::Failed(failure) = end(&said) else { panic!("{said:?}") };
+        assert_eq!((failure.class, failure.session_over), (Class::Crash, true));
+        assert!(matches!(said.last(), Some(Said::Over { .. })));
+    }
+}
+
+#[test]
+fn a_program_that_gives_up_before_its_first_word_is_the_environments_fault() {
+    let mut talk = begun("a", 1);
+    talk.ended(&Ended::Exit(1), Ended::Exit(1), "error: unknown option");
+    let said: Vec<Said> = std::iter::from_fn(|| talk.say()).collect();
+    let TurnEnd::Failed(failure) = end(&said) else { panic!("{said:?}") };
+    assert_eq!(failure.class, Class::Env);
+    assert!(failure.evidence.contains("unknown option"), "{}", failure.evidence);
+}
+
+#[test]
+fn denied_tool_calls_are_told_and_do_not_end_the_testimony() {
+    let mut result = good(&output("a", 1, "nonce"));
+    result["permission_denials"] = json!([{"tool_name": "Bash"}, {"tool_name": "Write"}]);
+    let mut talk = begun("a", 1);
+    let _go_on = talk.hear(&line(&result));
+    let told: Vec<Said> = std::iter::from_fn(|| talk.say()).collect();
+    assert!(told.contains(&Said::Heard(Some("2 tool calls were denied".to_owned()))), "{told:?}");
+    assert!(matches!(end(&told), TurnEnd::Testified(_)));
+}
+
+#[test]
+fn unknown_events_and_junk_are_counted_and_never_fail() {
+    let mut talk = begun("a", 1);
+    for junk in [&b"\x00\xff\xfe"[..], b"hello", b"{\"type\":", b"{\"type\":\"brand_new\"}"] {
+        assert_eq!(talk.hear(junk), Then::GoOn);
+    }
+    assert_eq!((talk.unknown()["not JSON"], talk.unknown()["brand_new"]), (3, 1));
+    for n in 0..1000 {
+        assert_eq!(talk.hear(&line(&json!({"type": format!("t{n}")}))), Then::GoOn);
+    }
+    assert!(talk.unknown().len() <= 101);
+    let said = said(&mut talk, &[good(&output("a", 1, "nonce"))]);
+    assert!(matches!(end(&said), TurnEnd::Testified(_)));
+}

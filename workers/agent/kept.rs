@@ -1,0 +1,67 @@
+//! A raw stream as it is kept in a session's folder: the evidence of what was said, up to a limit.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// The most bytes kept of one stream.
+pub(super) const KEPT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A file that takes lines until it is full.
+#[derive(Debug)]
+pub(super) struct Kept {
+    file: Option<File>,
+    room: u64,
+}
+
+impl Kept {
+    /// A new file at `path`.
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        Self::with_room(path, KEPT_BYTES)
+    }
+
+    fn with_room(path: &Path, room: u64) -> Result<Self> {
+        let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
+        Ok(Self { file: Some(file), room })
+    }
+
+    /// Keeps a line. Once there is no room for one, or the disk does not take it, nothing more is kept: the work
+    /// goes on without.
+    pub(super) fn line(&mut self, line: &[u8]) {
+        let Some(file) = &mut self.file else { return };
+        let bytes = line.len() as u64 + 1;
+        let fits = bytes <= self.room;
+        let written = if fits {
+            self.room -= bytes;
+            let mut whole = Vec::with_capacity(line.len() + 1);
+            whole.extend_from_slice(line);
+            whole.push(b'\n');
+            file.write_all(&whole)
+        } else {
+            file.write_all(b"{\"shopfloor\":\"the rest of this stream is not kept\"}\n")
+        };
+        if !fits || written.is_err() {
+            self.file = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_kept_up_to_its_limit_and_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stream");
+        let mut kept = Kept::with_room(&path, 10).unwrap();
+        for line in ["one", "two", "three", "x"] {
+            kept.line(line.as_bytes());
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("one\ntwo\n{\"shopfloor\"") && !text.contains("three"), "{text}");
+        assert_eq!(text.lines().count(), 3);
+    }
+}
