@@ -1,4 +1,5 @@
-//! All tests that need more than one room.
+//! All tests that need more than one room: one binary, so that it links once and can start every program.
 
 mod contract;
 mod queue_files;
+mod workspace;
