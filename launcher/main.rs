@@ -1,1 +1,90 @@
-fn main() {}
+//! `shopfloor`: sets a project up, takes orders in, launches the workers and shows what they do.
+//!
+//! Every command returns a [`voice::Done`] or an error; only this file turns either into an exit code.
+
+mod voice;
+mod table;
+mod flags;
+mod place;
+mod detect;
+mod init;
+mod add;
+mod snapshot;
+mod waits;
+mod orders;
+mod journal;
+mod show;
+mod lock;
+mod status;
+mod logs;
+mod preflight;
+mod crew;
+mod restart;
+mod idle;
+mod leftover;
+mod supervise;
+mod start;
+mod stop;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser as _;
+use shopfloor::error::{Error, exit};
+
+use crate::flags::{Cli, Command};
+use crate::place::Place;
+use crate::voice::{Done, Voice};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => {
+            // Help and version are no errors and go to stdout; a terminal that is gone does not matter here.
+            told.print().ok();
+            return ExitCode::from(if told.use_stderr() { exit::USAGE } else { exit::OK });
+        }
+    };
+    let voice = Voice::new(cli.places.quiet, cli.places.verbose);
+    voice.listen();
+    match run(&cli, voice) {
+        Ok(done) => ExitCode::from(done.code()),
+        Err(error) => ExitCode::from(code_of(&error, voice)),
+    }
+}
+
+/// Tells the error and names its exit code. A reader that has seen enough (`| head`) is a quiet end.
+fn code_of(error: &anyhow::Error, voice: Voice) -> u8 {
+    let written = error.downcast_ref::<std::io::Error>();
+    if written.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+        return exit::OK;
+    }
+    match error.downcast_ref::<Error>() {
+        Some(error) => {
+            voice.error(error);
+            error.exit_code()
+        }
+        None => {
+            voice.error(&Error::new(shopfloor::error::Kind::Failed, format!("{error:#}")));
+            exit::FAILED
+        }
+    }
+}
+
+fn run(cli: &Cli, voice: Voice) -> Result<Done> {
+    let place = Place::find(&cli.places)?;
+    match &cli.command {
+        Command::Init(flags) => init::run(flags, &place, voice),
+        Command::Add(flags) => add::run(flags, &place, voice),
+        Command::Start(flags) => start::run(flags, &cli.places, &place, voice),
+        Command::Stop(flags) => stop::run(flags, &place, voice),
+        Command::Status(flags) => status::run(flags, &place),
+        Command::Show(flags) => show::run(flags, &place),
+        Command::Logs(flags) => logs::run(flags, &place, voice),
+        Command::Hold(flags) => orders::hold(flags, &place, voice),
+        Command::Release(flags) => orders::release(flags, &place, voice),
+        Command::Retry(flags) => orders::retry(flags, &place, voice),
+        Command::Kick(flags) => orders::kick(flags, &place, voice),
+        Command::Archive(flags) => orders::archive(flags, &place, voice),
+    }
+}

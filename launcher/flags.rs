@@ -1,0 +1,330 @@
+//! The command line.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use shopfloor::order::{Need, Priority};
+use shopfloor::stages::STAGES;
+use shopfloor::state::State;
+
+/// Turns a folder of work orders into verified commits.
+///
+/// Five kinds of worker - spec, test, implement, playtest, commit - take orders in batches, do them in coding-agent
+/// sessions, and commands that shopfloor itself runs decide whether each order moves on.
+#[derive(Debug, Parser)]
+#[command(name = "shopfloor", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = "\
+A first run, in a git repository with at least one commit:
+  shopfloor init                          look around and write shopfloor.toml
+  shopfloor add \"Stack equal items\"       one order; prints its id
+  shopfloor start                         launch all workers; Ctrl-C stops them
+  shopfloor status                        what stands where, and why it waits
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 nothing to do, 5 already running, 7 queue unfit,
+8 timed out, 100 some orders failed, 130 stopped at once by a second Ctrl-C.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) places: Places,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where things are, and how loud to be.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Places {
+    /// Do as if started in this folder
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub(crate) dir: Option<PathBuf>,
+    /// The queue's folder [default: work-orders in the project]
+    #[arg(long, value_name = "DIR", global = true, env = "SHOPFLOOR_QUEUE", hide_env = true)]
+    pub(crate) queue: Option<PathBuf>,
+    /// The folder of the workers' logs [default: logs in the project]
+    #[arg(long, value_name = "DIR", global = true, env = "SHOPFLOOR_LOGS", hide_env = true)]
+    pub(crate) logs: Option<PathBuf>,
+    /// The configuration [default: the nearest shopfloor.toml upwards]
+    #[arg(long, value_name = "FILE", global = true, env = "SHOPFLOOR_CONFIG", hide_env = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// No remarks, only results, warnings and errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// More remarks; twice: even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Set a project up: write shopfloor.toml, make the folders
+    Init(Init),
+    /// Take in one work order; prints its id
+    Add(Add),
+    /// Launch all workers and look after them until Ctrl-C
+    Start(Start),
+    /// Stop the launcher and all workers, and check that nothing is left
+    Stop(Stop),
+    /// What stands where, who does what, what waits and why
+    Status(Status),
+    /// Everything about one order
+    Show(Show),
+    /// Read or follow the logs of the workers, or what happened to one order
+    Logs(Logs),
+    /// Keep an order from being claimed; also while it is in progress
+    Hold(Hold),
+    /// Take a hold away
+    #[command(visible_alias = "unhold")]
+    Release(Ids),
+    /// Give an order another chance where it stands (or where it failed), at once
+    Retry(Ids),
+    /// Move an order to a state by hand
+    Kick(Kick),
+    /// Put finished orders into the archive
+    Archive(Archive),
+}
+
+/// `init`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  cd my-project && shopfloor init")]
+pub(crate) struct Init {
+    /// Write a new shopfloor.toml; the old one is kept beside it as a backup
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// `add`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  shopfloor add \"Stack equal items\" --priority high
+  shopfloor add \"Crafting queue\" --needs item-stacking --body notes.md --file src/craft.rs
+  git log -1 --format=%B | shopfloor add \"Finish that\" --body -")]
+pub(crate) struct Add {
+    /// One line that names the work
+    pub(crate) title: String,
+    /// Its id [default: made from the title]
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// The work in full: a file of markdown, or - for stdin
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) body: Option<PathBuf>,
+    /// Orders that must be done first: ID, or ID@STATE to wait for less
+    #[arg(long, value_name = "ID", num_args = 1.., value_delimiter = ',', value_parser = need)]
+    pub(crate) needs: Vec<Need>,
+    /// Take it even when an order it needs does not exist yet
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
+    /// How soon: critical, high, normal, low, or 0 (first) to 9 (last)
+    #[arg(long, value_name = "P", default_value = "normal", value_parser = Priority::parse, hide_default_value = true)]
+    pub(crate) priority: Priority,
+    /// A file it will touch, relative to the repository; may be repeated
+    #[arg(long = "file", value_name = "PATH", num_args = 1..)]
+    pub(crate) files: Vec<String>,
+    /// A word of your own; may be repeated
+    #[arg(long = "label", value_name = "L", num_args = 1..)]
+    pub(crate) labels: Vec<String>,
+    /// Print {"id", "state", "path"} instead of the id
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn need(text: &str) -> shopfloor::error::Result<Need> {
+    Need::try_from(text.to_owned())
+}
+
+/// `start`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  shopfloor start
+  shopfloor start --test-batch 10 --impl-batch 2 --parallel implement=2
+  shopfloor start --until-idle && git log --oneline shopfloor/ready
+  shopfloor start -d && tail -f logs/*-worker.log
+
+Ctrl-C (or TERM) once: every worker finishes the turn under way, gives the rest back, and ends.
+Twice: agents are killed and their orders given back. A worker that dies is started again after 1, 2, 4, 8 s;
+at the fifth death within a minute its stage stops and the others go on (exit code 100 at the end).")]
+pub(crate) struct Start {
+    #[command(flatten)]
+    pub(crate) batches: Batches,
+    /// How many workers of a stage run side by side, for instance implement=2; may be repeated
+    #[arg(long, value_name = "STAGE=N", value_parser = parallel)]
+    pub(crate) parallel: Vec<(String, usize)>,
+    /// The agent of every stage, as named in shopfloor.toml
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Run in the background; `shopfloor stop` ends it
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    /// End when no order can move any more by itself
+    #[arg(long)]
+    pub(crate) until_idle: bool,
+    /// Print JSON lines: one when the workers are launched, one at the end
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// This is the process in the background.
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
+    /// The folder of the worker programs [default: where shopfloor itself is]
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(crate) workers_dir: Option<PathBuf>,
+}
+
+fn parallel(text: &str) -> Result<(String, usize), String> {
+    let names = || STAGES.map(|stage| stage.name).join(", ");
+    let form = || format!("write it like implement=2; the stages are {}", names());
+    let (stage, number) = text.split_once('=').ok_or_else(form)?;
+    let known = STAGES.into_iter().find(|s| [s.name, s.worker, s.flag].contains(&stage));
+    let number = number.parse().ok().filter(|n| (1..=64).contains(n));
+    match (known, number) {
+        (None, _) => Err(format!("there is no stage {stage:?}; the stages are {}", names())),
+        (_, None) => Err("the number must be 1 to 64".to_owned()),
+        (Some(stage), Some(number)) => Ok((stage.name.to_owned(), number)),
+    }
+}
+
+/// `--<stage>-batch N`, one flag per stage of the table.
+#[derive(Debug, Default)]
+pub(crate) struct Batches {
+    by_stage: BTreeMap<&'static str, usize>,
+}
+
+impl Batches {
+    /// The size that was given for a stage.
+    pub(crate) fn of(&self, stage: &str) -> Option<usize> {
+        self.by_stage.get(stage).copied()
+    }
+}
+
+impl Args for Batches {
+    fn augment_args(mut command: clap::Command) -> clap::Command {
+        for stage in &STAGES {
+            let name = format!("{}-batch", stage.flag);
+            let about = format!(
+                "How many orders one session of {} may take [default: {}]",
+                stage.worker, stage.batch
+            );
+            let size = clap::value_parser!(u16).range(1..=1000);
+            command = command.arg(
+                Arg::new(name.clone()).long(name).value_name("N").help(about).value_parser(size),
+            );
+        }
+        command
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Batches {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = STAGES.into_iter().filter_map(|stage| {
+            let size = matches.get_one::<u16>(&format!("{}-batch", stage.flag))?;
+            Some((stage.name, usize::from(*size)))
+        });
+        Ok(Self { by_stage: given.collect() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.by_stage.extend(Self::from_arg_matches(matches)?.by_stage);
+        Ok(())
+    }
+}
+
+/// `stop`
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 4 when nothing runs.")]
+pub(crate) struct Stop {
+    /// Do not wait for turns under way: kill the agents and give their orders back
+    #[arg(long)]
+    pub(crate) now: bool,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+#[command(after_help = "The shape of --json is in docs/commands.md.")]
+pub(crate) struct Status {
+    /// The same as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `show`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  shopfloor show item-stacking\n\nThe shape of --json is in docs/commands.md."
+)]
+pub(crate) struct Show {
+    /// The order
+    pub(crate) id: String,
+    /// The same as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `logs`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  shopfloor logs                     the end of every worker's log
+  shopfloor logs implement -f        follow one stage
+  shopfloor logs item-stacking       what happened to one order")]
+pub(crate) struct Logs {
+    /// A stage (spec, test, implement, playtest, commit), `launcher`, or the id of an order
+    #[arg(value_name = "STAGE|ID")]
+    pub(crate) what: Option<String>,
+    /// Go on as lines are added, until Ctrl-C
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// How many lines of each log [default: 20; of an order: all]
+    #[arg(short = 'n', value_name = "N")]
+    pub(crate) lines: Option<usize>,
+}
+
+/// `hold`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  shopfloor hold item-stacking \"wait for the new art\"")]
+pub(crate) struct Hold {
+    /// The order
+    pub(crate) id: String,
+    /// Why
+    #[arg(default_value = "")]
+    pub(crate) why: String,
+}
+
+/// `release`, `retry`
+#[derive(Debug, Args)]
+pub(crate) struct Ids {
+    /// The orders
+    #[arg(value_name = "ID", required = true)]
+    pub(crate) ids: Vec<String>,
+}
+
+/// `kick`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  shopfloor kick item-stacking               a FAILED order, back to where it failed
+  shopfloor kick item-stacking --to NEW      begin again with the spec
+
+Attempts, bounces and waits are forgotten, and a claim on it is closed.")]
+pub(crate) struct Kick {
+    /// The order
+    pub(crate) id: String,
+    /// The state to move it to [default: the one it failed in]
+    #[arg(long, value_name = "STATE", value_parser = State::parse)]
+    pub(crate) to: Option<State>,
+}
+
+/// `archive`
+#[derive(Debug, Args)]
+pub(crate) struct Archive {
+    /// The orders
+    #[arg(value_name = "ID", required = true)]
+    pub(crate) ids: Vec<String>,
+    /// Also orders that are not finished
+    #[arg(long)]
+    pub(crate) force: bool,
+}

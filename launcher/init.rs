@@ -1,0 +1,234 @@
+//! `shopfloor init`: looks around and sets a project up. Nothing that is there is ever overwritten.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use shopfloor::config::{Config, FILE_NAME};
+use shopfloor::error::{Error, Kind};
+use shopfloor::floor::unix_now;
+use shopfloor::queue::files::FileQueue;
+use shopfloor::workspace::Workspace;
+
+use crate::detect;
+use crate::flags::Init;
+use crate::place::{Place, wait_for};
+use crate::voice::{self, Done, Voice};
+
+/// Sets the project up.
+pub(crate) fn run(flags: &Init, place: &Place, voice: Voice) -> Result<Done> {
+    let project = place.project()?;
+    check_repository(project)?;
+    let path = project.join(FILE_NAME);
+    let (queue, logs) = (place.queue()?, place.logs()?);
+    let had_config = path.exists();
+    let had_queue = place.floor()?.identity().is_file();
+    if had_config && had_queue && !flags.force {
+        let told =
+            format!("{} is set up already: {} is there", project.display(), place.shown(&path));
+        let hint = "edit it by hand; --force writes a new one and keeps the old as a backup";
+        return Err(Error::new(Kind::AlreadyRunning, told).hint(hint).into());
+    }
+    if !had_queue {
+        FileQueue::init(queue)?;
+        voice::result(format_args!("made      {}  (the queue)", place.shown(queue)))?;
+    }
+    std::fs::create_dir_all(logs).map_err(|error| Error::io("make the folder", logs, error))?;
+    exclude(project, &[queue, logs], place)?;
+    if had_config && !flags.force {
+        voice.remark(format_args!("kept {}, which is there already", place.shown(&path)));
+    } else {
+        write_config(project, &path, place, voice)?;
+    }
+    voice::result("\nNext:  shopfloor add \"what is wanted\"\n       shopfloor start")?;
+    Ok(Done::Well)
+}
+
+/// A project must be a git repository with a commit. Looked at through a workspace of which nothing stays.
+fn check_repository(project: &Path) -> Result<()> {
+    let scratch = tempfile::tempdir()
+        .map_err(|error| Error::io("make a folder in", &std::env::temp_dir(), error))?;
+    let (root, locks) = (scratch.path().join("worktrees"), scratch.path().join("locks"));
+    std::fs::create_dir(&locks).map_err(|error| Error::io("make the folder", &locks, error))?;
+    let cookie = format!("launcher/{}", std::process::id());
+    wait_for(Workspace::open(project, &root, None, &locks, &cookie))??;
+    Ok(())
+}
+
+fn write_config(project: &Path, path: &Path, place: &Place, voice: Voice) -> Result<()> {
+    let test = detect::test_command(project);
+    let path_variable = std::env::var_os("PATH").unwrap_or_default();
+    let agent = detect::program("claude", project, &path_variable);
+    let has_key = std::env::var_os("ANTHROPIC_API_KEY").is_some_and(|key| !key.is_empty());
+    let text = template(test.map(|(command, _)| command), agent.is_some(), has_key);
+    // What we write must be what we read.
+    Config::parse(&text, path)?;
+    if path.exists() {
+        let backup = path.with_extension(format!("toml.{}.bak", unix_now()));
+        std::fs::rename(path, &backup).map_err(|error| Error::io("rename", path, error))?;
+        voice::result(format_args!("kept      {}  (the old one)", place.shown(&backup)))?;
+    }
+    let mut file =
+        std::fs::File::create_new(path).map_err(|error| Error::io("make", path, error))?;
+    std::io::Write::write_all(&mut file, text.as_bytes())
+        .map_err(|error| Error::io("write", path, error))?;
+    voice::result(format_args!("wrote     {}", place.shown(path)))?;
+    match test {
+        Some((command, told_by)) => {
+            voice::result(format_args!("tests     {command}  (from {told_by})"))?;
+        }
+        None => voice.warn(format_args!(
+            "found no test command; set `command` under [project.test] in {}",
+            place.shown(path)
+        )),
+    }
+    match agent {
+        Some(program) => voice::result(format_args!("agent     claude  ({})", program.display()))?,
+        None => voice.warn(format_args!(
+            "found no agent (claude) on PATH; mend [agent.NAME] in {}",
+            place.shown(path)
+        )),
+    }
+    Ok(())
+}
+
+/// Keeps the machine's folders out of `git status` without touching a tracked file.
+fn exclude(project: &Path, folders: &[&Path], place: &Place) -> Result<()> {
+    let file = common_git_folder(project)?.join("info/exclude");
+    let before = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(Error::io("read", &file, error).into()),
+    };
+    let mut text = before.clone();
+    for folder in folders {
+        let Ok(inside) = folder.strip_prefix(project) else { continue };
+        let line = format!("/{}/", inside.display());
+        if !text.lines().any(|known| known.trim() == line) {
+            if !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            writeln!(text, "{line}")?;
+            voice::result(format_args!("excluded  {line}  (in {})", place.shown(&file)))?;
+        }
+    }
+    if text != before {
+        let folder = file.parent().unwrap_or(project);
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Error::io("make the folder", folder, error))?;
+        shopfloor::floor::replace(&file, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The git folder that all working trees of the repository share.
+fn common_git_folder(project: &Path) -> Result<PathBuf> {
+    let git = project.join(".git");
+    if git.is_dir() {
+        return Ok(git);
+    }
+    // A linked working tree: `.git` is a file that names its own git folder, and that one names the common one.
+    let read =
+        |path: &Path| std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error));
+    let own = read(&git)?;
+    let own = project.join(own.trim().strip_prefix("gitdir: ").unwrap_or(own.trim()));
+    match std::fs::read_to_string(own.join("commondir")) {
+        Ok(common) => Ok(own.join(common.trim())),
+        Err(_) => Ok(own),
+    }
+}
+
+const HEAD: &str = r#"# shopfloor: how this project's work orders become verified commits.
+# Every line that begins with `#` is a default or an example. Changes count from the next `shopfloor start`.
+"#;
+
+const REST: &str = r#"
+# Settings per stage: spec, test, implement, playtest, commit.
+# [stage.implement]
+# agent = "claude"        # an agent from above; by default the same for all stages
+# batch = 3               # how many orders one session may take
+# parallel = 2            # how many workers run side by side
+
+# [limits]
+# attempts = 5            # failed tries of one stage before an order is given up
+# bounces = 5             # times a later stage may send it back
+# fix_turns = 1           # turns to mend a red check while the session is warm
+# turn_timeout = "45m"    # the most time one order's turn may take
+# session_timeout = "4h"
+# idle_timeout = "10m"    # the longest silence of an agent
+# backoff = "30s"         # the wait after a failed try; it doubles, up to backoff_cap = "60m"
+
+# [policy]
+# protected = [".github/**", ".gitlab-ci.yml", ".ci/**", "shopfloor.toml", ".git*"]
+# max_lines = 5000        # the most lines an order may add and remove
+# max_file_kib = 1024     # the largest file it may add
+
+# [worktree]
+# root = "/somewhere/with/space"   # where the orders' working trees are
+"#;
+
+/// The text of a shopfloor.toml for what was found.
+fn template(test: Option<&str>, claude: bool, has_key: bool) -> String {
+    let agent_off = if claude { "" } else { "# " };
+    let key_off = if has_key { agent_off } else { "# " };
+    let command = match test {
+        Some(command) => format!("command = \"{command}\""),
+        None => {
+            "# command = \"make test\"   # REQUIRED: how are this project's tests run?".to_owned()
+        }
+    };
+    format!(
+        r#"{HEAD}
+# The agent of every stage that names none.
+{agent_off}agent_default = "claude"
+
+[project]
+# base = "main"           # the branch that finished work is meant for; by default the one checked out
+
+[project.test]
+{command}
+# timeout = "10m"         # the most time one run may take
+# env = {{ CI = "1" }}      # variables the tests get beyond PATH, HOME, LANG and their like
+
+# A coding agent. driver = "claude" speaks to Claude Code; driver = "command" starts any program once per batch
+# (its contract is in docs/).
+{agent_off}[agent.claude]
+{agent_off}driver = "claude"
+{agent_off}program = "claude"
+{key_off}env = {{ ANTHROPIC_API_KEY = "${{ANTHROPIC_API_KEY}}" }}   # taken from the environment of `shopfloor start`
+{REST}"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variant_of_the_template_is_a_valid_configuration() {
+        for test in [None, Some("cargo test")] {
+            for (claude, key) in [(false, false), (true, false), (true, true)] {
+                let text = template(test, claude, key);
+                let config = Config::parse(&text, Path::new("t")).unwrap();
+                assert_eq!(config.project.test.command.is_empty(), test.is_none());
+                assert_eq!(config.agent_for("spec", None).is_ok(), claude);
+            }
+        }
+    }
+
+    #[test]
+    fn every_commented_setting_is_a_valid_one() {
+        let text = template(None, false, false);
+        let setting = |line: &&str| {
+            let rest = line.strip_prefix("# ").unwrap_or(line);
+            rest.starts_with('[')
+                || rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
+        };
+        let lines: Vec<&str> = text.lines().filter(setting).collect();
+        let uncommented: Vec<&str> =
+            lines.iter().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
+        let config = Config::parse(&uncommented.join("\n"), Path::new("t")).unwrap();
+        assert_eq!(config.parallel_for("implement"), 2);
+        assert_eq!(config.limits, shopfloor::config::Limits::default());
+    }
+}

@@ -1,0 +1,90 @@
+//! One look at everything: the orders, the workers, the breakers. What is read may be old the moment it is read.
+
+use std::collections::BTreeMap;
+
+use shopfloor::error::Result;
+use shopfloor::floor::{Breaker, Floor, WorkerStatus, unix_now};
+use shopfloor::order::OrderId;
+use shopfloor::queue::{Order, Queue};
+use shopfloor::stages::STAGES;
+use shopfloor::state::State;
+
+/// Everything in the queue's folder.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    /// Orders that can be read.
+    pub(crate) orders: BTreeMap<OrderId, Order>,
+    /// Orders that can't, with the reason.
+    pub(crate) broken: Vec<(OrderId, String)>,
+    /// Names that can't be orders, with the reason.
+    pub(crate) strange: Vec<(String, String)>,
+    /// Orders in the archive that somebody waits for, with the state they were put away in.
+    pub(crate) archived: BTreeMap<OrderId, State>,
+}
+
+impl Snapshot {
+    /// Looks at every order.
+    pub(crate) fn of(queue: &dyn Queue, floor: &Floor) -> Result<Self> {
+        let listing = queue.list()?;
+        let mut seen = Self { strange: listing.strange, ..Self::default() };
+        for id in listing.orders {
+            match queue.look(&id) {
+                Ok(Some(order)) => {
+                    seen.orders.insert(id, order);
+                }
+                // Archived or removed while we looked.
+                Ok(None) => {}
+                // One broken order never hides the others.
+                Err(error) => seen.broken.push((id, error.to_string())),
+            }
+        }
+        let requests = seen.orders.values().filter_map(|order| order.request.as_ref().ok());
+        let needed = requests.flat_map(|request| &request.needs).map(|need| &need.id);
+        let missing = needed.filter(|id| !seen.orders.contains_key(*id));
+        let archived = missing.filter_map(|id| Some((id.clone(), archived_state(floor, id)?)));
+        seen.archived = archived.collect();
+        Ok(seen)
+    }
+}
+
+/// The state in which an order was put into the archive; `None` when it is not there (or only as FAILED).
+pub(crate) fn archived_state(floor: &Floor, id: &OrderId) -> Option<State> {
+    let months = std::fs::read_dir(floor.archive()).ok()?;
+    let orders =
+        months.flatten().flat_map(|month| std::fs::read_dir(month.path()).into_iter().flatten());
+    let of_that_name = orders.flatten().filter(|order| {
+        let name = order.file_name();
+        // A second order of the same name is put away as `<id>~2`.
+        name.to_str().is_some_and(|name| name.split('~').next() == Some(id.as_str()))
+    });
+    let words =
+        of_that_name.filter_map(|order| std::fs::read_to_string(order.path().join(".state")).ok());
+    words.filter_map(|word| State::parse(word.trim()).ok()).find(|state| *state != State::FAILED)
+}
+
+/// A worker and whether it lives.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// What it last said.
+    pub(crate) status: WorkerStatus,
+    /// True while its process lives.
+    pub(crate) alive: bool,
+}
+
+/// Every worker that has said something, dead ones included.
+pub(crate) fn workers(queue: &dyn Queue, floor: &Floor) -> Vec<Seen> {
+    let seen = floor.statuses().into_iter().map(|status| {
+        let alive = queue.lives(&status.worker).unwrap_or(false);
+        Seen { status, alive }
+    });
+    let mut workers: Vec<Seen> = seen.collect();
+    let place = |seen: &Seen| STAGES.iter().position(|stage| stage.name == seen.status.stage);
+    workers.sort_by_key(|seen| (place(seen), seen.status.worker.clone()));
+    workers
+}
+
+/// Breakers that are open now, in the order of the stages.
+pub(crate) fn breakers(floor: &Floor) -> Vec<Breaker> {
+    let all = STAGES.into_iter().filter_map(|stage| floor.breaker(stage.name));
+    all.filter(|breaker| breaker.until > unix_now()).collect()
+}

@@ -1,0 +1,222 @@
+//! `shopfloor status`: what stands where, who does what, what waits and why.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use shopfloor::floor::{Breaker, unix_now};
+use shopfloor::order::OrderId;
+use shopfloor::queue::Order;
+use shopfloor::stages;
+use shopfloor::state::State;
+
+use crate::flags::Status;
+use crate::lock::{self, Runner};
+use crate::place::Place;
+use crate::show::stand_told;
+use crate::snapshot::{self, Seen, Snapshot};
+use crate::table::Rows;
+use crate::voice::{self, Done, line, moment};
+use crate::waits::{self, Stand};
+
+/// The most orders that are listed one by one in each part; --json lists all.
+const MOST: usize = 20;
+
+/// Everything that is shown.
+#[derive(Debug)]
+struct View {
+    queue: String,
+    launcher: Option<Runner>,
+    counts: Vec<(State, usize)>,
+    workers: Vec<Seen>,
+    breakers: Vec<Breaker>,
+    stands: Vec<(OrderId, State, Stand)>,
+    failed: Vec<(OrderId, String)>,
+    broken: Vec<(OrderId, String)>,
+    strange: Vec<(String, String)>,
+}
+
+/// Shows it.
+pub(crate) fn run(flags: &Status, place: &Place) -> Result<Done> {
+    let view = look(place)?;
+    match flags.json {
+        true => voice::json(&as_json(&view))?,
+        false => as_text(&view)?,
+    }
+    Ok(Done::Well)
+}
+
+fn look(place: &Place) -> Result<View> {
+    let queue = place.open_queue()?;
+    let floor = place.floor()?;
+    let seen = Snapshot::of(&*queue, &floor)?;
+    let (pipeline, breakers, now) = (stages::pipeline(), snapshot::breakers(&floor), unix_now());
+    let stand = |order: &Order| {
+        let stand = waits::stand(order, &seen, &pipeline, &breakers, now);
+        (order.id.clone(), order.state.clone(), stand)
+    };
+    let stands = seen.orders.values().map(stand).collect();
+    let failed = seen.orders.values().filter(|order| order.state == State::FAILED);
+    let failed = failed.map(|order| (order.id.clone(), order.history.last_why.clone())).collect();
+    Ok(View {
+        queue: place.shown(place.queue()?),
+        launcher: lock::running(&floor)?,
+        counts: counts(&seen, pipeline.states()),
+        workers: snapshot::workers(&*queue, &floor),
+        breakers,
+        stands,
+        failed,
+        broken: seen.broken,
+        strange: seen.strange,
+    })
+}
+
+/// How many orders are in each state: the pipeline's in its order, then the words it does not know.
+fn counts(seen: &Snapshot, states: Vec<State>) -> Vec<(State, usize)> {
+    let mut by_state: BTreeMap<State, usize> = BTreeMap::new();
+    for order in seen.orders.values() {
+        *by_state.entry(order.state.clone()).or_default() += 1;
+    }
+    let known =
+        states.into_iter().map(|state| (state.clone(), by_state.remove(&state).unwrap_or(0)));
+    let known: Vec<(State, usize)> = known.collect();
+    known.into_iter().chain(by_state).collect()
+}
+
+fn as_text(view: &View) -> Result<()> {
+    match view.launcher {
+        Some(runner) => voice::result(format_args!("{}  launcher PID {}", view.queue, runner.pid))?,
+        None => voice::result(format_args!("{}  no launcher runs", view.queue))?,
+    }
+    let mut rows = Rows::new(&["STATE", "ORDERS"]);
+    view.counts.iter().for_each(|(state, n)| rows.add([state.to_string(), n.to_string()]));
+    voice::result(format_args!("\n{}", rows.text()))?;
+    workers(&view.workers)?;
+    breakers(&view.breakers)?;
+    let told = |wanted: fn(&Stand) -> bool| {
+        let wanted = view.stands.iter().filter(move |(.., stand)| wanted(stand));
+        let rows =
+            wanted.map(|(id, state, stand)| [id.to_string(), state.to_string(), stand_told(stand)]);
+        rows.collect::<Vec<_>>()
+    };
+    part("On hold", told(|stand| matches!(stand, Stand::Held(_))))?;
+    let waits =
+        |stand: &Stand| matches!(stand, Stand::Needs(_) | Stand::Rests(_) | Stand::Paused(_));
+    part("Waiting", told(waits))?;
+    let failed = view.failed.iter();
+    part(
+        "FAILED",
+        failed.map(|(id, why)| [id.to_string(), line(why, 120), String::new()]).collect(),
+    )?;
+    let mut broken = told(|stand| matches!(stand, Stand::Broken(_)));
+    broken.extend(
+        view.broken.iter().map(|(id, why)| [id.to_string(), "?".to_owned(), line(why, 200)]),
+    );
+    broken.extend(
+        view.strange
+            .iter()
+            .map(|(name, why)| [format!("{:?}", line(name, 60)), "-".to_owned(), line(why, 200)]),
+    );
+    part("Broken", broken)
+}
+
+fn workers(workers: &[Seen]) -> Result<()> {
+    if workers.is_empty() {
+        return voice::result("\nNo worker has been here.");
+    }
+    let mut rows = Rows::new(&[
+        "WORKER", "PID", "", "DOING", "ORDER", "BATCH", "SESSIONS", "TURNS", "MOVED ON", "",
+    ]);
+    for Seen { status, alive } in workers {
+        rows.add([
+            status.stage.clone(),
+            status.worker.pid().to_string(),
+            if *alive { "alive" } else { "DEAD" }.to_owned(),
+            line(&status.doing, 50),
+            status.order.as_ref().map(OrderId::to_string).unwrap_or_default(),
+            status.batch.to_string(),
+            status.sessions.to_string(),
+            status.turns.to_string(),
+            status.advanced.to_string(),
+            if status.simulated { "SIMULATED" } else { "" }.to_owned(),
+        ]);
+    }
+    voice::result(format_args!("\n{}", rows.text()))
+}
+
+fn breakers(breakers: &[Breaker]) -> Result<()> {
+    for breaker in breakers {
+        voice::result(format_args!(
+            "\nStage {} pauses until {}: {}\n  mend: {}",
+            breaker.stage,
+            moment(breaker.until),
+            line(&breaker.why, 200),
+            line(&breaker.mend, 200)
+        ))?;
+    }
+    Ok(())
+}
+
+/// One headed list; nothing at all when it is empty.
+fn part(head: &str, all: Vec<[String; 3]>) -> Result<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    let more = all.len().saturating_sub(MOST);
+    let mut rows = Rows::new(&[head, "", ""]);
+    all.into_iter().take(MOST).for_each(|cells| rows.add(cells));
+    voice::result(format_args!("\n{}", rows.text()))?;
+    match more {
+        0 => Ok(()),
+        n => voice::result(format_args!("  and {n} more (--json lists all)")),
+    }
+}
+
+fn as_json(view: &View) -> Value {
+    let named = |(id, why): &(OrderId, String)| json!({ "id": id, "why": why });
+    let stands = |wanted: fn(&Stand) -> bool| {
+        let wanted = view.stands.iter().filter(move |(.., stand)| wanted(stand));
+        wanted.map(|(id, state, stand)| waiting(id, state, stand)).collect::<Vec<_>>()
+    };
+    let counts = view.counts.iter().map(|(state, n)| (state.to_string(), json!(n)));
+    let mut broken: Vec<Value> = view.broken.iter().map(named).collect();
+    broken.extend(stands(|stand| matches!(stand, Stand::Broken(_))));
+    json!({
+        "queue": view.queue,
+        "launcher": view.launcher.map(|runner| json!({ "pid": runner.pid })),
+        "counts": counts.collect::<serde_json::Map<_, _>>(),
+        "workers": view.workers.iter().map(worker).collect::<Vec<_>>(),
+        "breakers": view.breakers,
+        "holds": stands(|stand| matches!(stand, Stand::Held(_))),
+        "failed": view.failed.iter().map(named).collect::<Vec<_>>(),
+        "waiting": stands(|s| matches!(s, Stand::Ready | Stand::Needs(_) | Stand::Rests(_) | Stand::Paused(_))),
+        "broken": broken,
+        "strange": view.strange.iter().map(|(name, why)| json!({ "name": name, "why": why })).collect::<Vec<_>>(),
+    })
+}
+
+/// One order that waits, with the kind of wait and what is known of it.
+fn waiting(id: &OrderId, state: &State, stand: &Stand) -> Value {
+    let (kind, why, until) = match stand {
+        Stand::Held(why) => ("held", why.clone(), None),
+        Stand::Broken(why) => ("broken", why.clone(), None),
+        Stand::Rests(until) => ("rests", stand_told(stand), Some(*until)),
+        Stand::Paused(until) => ("paused", stand_told(stand), Some(*until)),
+        Stand::Needs(_) => ("needs", stand_told(stand), None),
+        Stand::Ready => ("ready", stand_told(stand), None),
+        Stand::Claimed(_) => ("claimed", stand_told(stand), None),
+        Stand::Ended => ("ended", stand_told(stand), None),
+    };
+    let needs: Vec<String> = match stand {
+        Stand::Needs(unmet) => unmet.iter().map(|unmet| unmet.need.clone().into()).collect(),
+        _ => Vec::new(),
+    };
+    json!({ "id": id, "state": state, "kind": kind, "why": why, "until": until, "needs": needs })
+}
+
+fn worker(seen: &Seen) -> Value {
+    let mut value = serde_json::to_value(&seen.status).unwrap_or_default();
+    value["pid"] = json!(seen.status.worker.pid());
+    value["alive"] = json!(seen.alive);
+    value
+}

@@ -1,0 +1,10 @@
+//! `shopfloor` as a person at a terminal meets it: what it prints, where, and with which exit code.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod scene;
+
+mod setup;
+mod orders;
+mod launch;
+mod endings;
