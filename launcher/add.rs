@@ -13,9 +13,10 @@ use shopfloor::stages;
 use shopfloor::state::State;
 
 use crate::flags::Add;
-use crate::place::{Place, unknown_order};
+use crate::naming::unknown_order;
 use crate::snapshot::archived_state;
 use crate::voice::{self, Done, Voice};
+use shopfloor::place::Place;
 
 /// The most bytes a body may have: it becomes part of a prompt.
 const BODY_LIMIT_BYTES: u64 = 256 * 1024;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use shopfloor::order::{Need, Priority};
+use shopfloor::place::Given;
 use shopfloor::stages::STAGES;
 use shopfloor::state::State;
 
@@ -52,6 +53,18 @@ pub(crate) struct Places {
     /// More remarks; twice: even more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+impl Places {
+    /// Where to look, as the library wants it.
+    pub(crate) fn given(&self) -> Given {
+        Given {
+            dir: self.dir.clone(),
+            queue: self.queue.clone(),
+            logs: self.logs.clone(),
+            config: self.config.clone(),
+        }
+    }
 }
 
 /// What to do.

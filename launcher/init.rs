@@ -12,8 +12,9 @@ use shopfloor::workspace::Workspace;
 
 use crate::detect;
 use crate::flags::Init;
-use crate::place::{Place, wait_for};
 use crate::voice::{self, Done, Voice};
+use crate::waiting::wait_for;
+use shopfloor::place::Place;
 
 /// Sets the project up.
 pub(crate) fn run(flags: &Init, place: &Place, voice: Voice) -> Result<Done> {

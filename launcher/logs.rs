@@ -10,8 +10,9 @@ use shopfloor::error::{Error, Kind};
 use shopfloor::stages;
 
 use crate::flags::Logs;
-use crate::place::{Place, order_called};
+use crate::naming::order_called;
 use crate::voice::{self, Done, Voice, plain};
+use shopfloor::place::Place;
 
 /// How often to look for new lines.
 const LOOK: Duration = Duration::from_millis(200);

@@ -5,7 +5,8 @@
 mod voice;
 mod table;
 mod flags;
-mod place;
+mod naming;
+mod waiting;
 mod detect;
 mod init;
 mod add;
@@ -33,8 +34,8 @@ use clap::Parser as _;
 use shopfloor::error::{Error, exit};
 
 use crate::flags::{Cli, Command};
-use crate::place::Place;
 use crate::voice::{Done, Voice};
+use shopfloor::place::Place;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -72,7 +73,7 @@ fn code_of(error: &anyhow::Error, voice: Voice) -> u8 {
 }
 
 fn run(cli: &Cli, voice: Voice) -> Result<Done> {
-    let place = Place::find(&cli.places)?;
+    let place = Place::find(&cli.places.given())?;
     match &cli.command {
         Command::Init(flags) => init::run(flags, &place, voice),
         Command::Add(flags) => add::run(flags, &place, voice),

@@ -11,8 +11,10 @@ use shopfloor::state::State;
 
 use crate::flags::{Archive, Hold, Ids, Kick};
 use crate::journal;
-use crate::place::{Place, order_called, unknown_order, wait_for};
+use crate::naming::{order_called, unknown_order};
 use crate::voice::{self, Done, Voice};
+use crate::waiting::{cookie, wait_for};
+use shopfloor::place::Place;
 
 /// `shopfloor hold ID [WHY]`
 pub(crate) fn hold(flags: &Hold, place: &Place, voice: Voice) -> Result<Done> {
@@ -129,7 +131,7 @@ fn retire(order: &Order, queue: &FileQueue, place: &Place) -> Result<(), Error> 
         return Ok(());
     }
     wait_for(async {
-        let workspace = place.open_workspace(&config, queue).await?;
+        let workspace = place.open_workspace(&config, queue, &cookie()).await?;
         match workspace.find(&order.id).await? {
             Some(_) => workspace.retire(&order.id, order.history.generation).await,
             None => Ok(()),

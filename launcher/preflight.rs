@@ -11,8 +11,9 @@ use shopfloor::stages::STAGES;
 
 use crate::detect;
 use crate::flags::Start;
-use crate::place::{Place, wait_for};
 use crate::voice::Voice;
+use crate::waiting::{cookie, wait_for};
+use shopfloor::place::Place;
 
 /// What a launcher needs, found to be in order.
 #[derive(Debug)]
@@ -56,7 +57,8 @@ fn repository(
     place: &Place,
     voice: Voice,
 ) -> Result<(), Error> {
-    let dirty = wait_for(async { place.open_workspace(config, queue).await?.dirty().await })??;
+    let dirty =
+        wait_for(async { place.open_workspace(config, queue, &cookie()).await?.dirty().await })??;
     if let Some(what) = dirty {
         voice.warn(format_args!(
             "the project has uncommitted work ({what}); workers begin from its last commit and do not see it"

@@ -16,10 +16,11 @@ use shopfloor::state::State;
 
 use crate::flags::Show;
 use crate::journal;
-use crate::place::{Place, order_called, unknown_order};
+use crate::naming::{order_called, unknown_order};
 use crate::snapshot::{self, Snapshot};
 use crate::voice::{self, Done, line, moment, plain};
 use crate::waits::{self, Stand};
+use shopfloor::place::Place;
 
 /// Papers that are not the order's text: what the queue and people keep there.
 const NOT_PAPERS: [&str; 3] = ["order.json", journal::FILE_NAME, "evidence"];

@@ -18,11 +18,11 @@ use crate::crew::{self, Post};
 use crate::flags::{Places, Start};
 use crate::leftover;
 use crate::lock::{self, LauncherLock, Record, Runner};
-use crate::place::Place;
 use crate::preflight::{self, Ready};
 use crate::snapshot::Snapshot;
 use crate::supervise::{self, Outcome, Plan};
 use crate::voice::{self, Done, Voice};
+use shopfloor::place::Place;
 
 /// How long a launcher in the background may take to say that it runs.
 const DETACH_LIMIT: Duration = Duration::from_secs(30);

@@ -12,12 +12,12 @@ use shopfloor::state::State;
 
 use crate::flags::Status;
 use crate::lock::{self, Runner};
-use crate::place::Place;
 use crate::show::stand_told;
 use crate::snapshot::{self, Seen, Snapshot};
 use crate::table::Rows;
 use crate::voice::{self, Done, line, moment};
 use crate::waits::{self, Stand};
+use shopfloor::place::Place;
 
 /// The most orders that are listed one by one in each part; --json lists all.
 const MOST: usize = 20;

@@ -12,9 +12,9 @@ use shopfloor::queue::Queue;
 use crate::flags::Stop;
 use crate::leftover;
 use crate::lock::{self, Runner};
-use crate::place::Place;
 use crate::snapshot::workers;
 use crate::voice::{self, Done, Voice, line};
+use shopfloor::place::Place;
 
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(100);

@@ -27,7 +27,8 @@ impl Drop for Worker {
 impl Worker {
     /// Sends it a signal by name (`TERM`, `INT`, `KILL`, `STOP`, `CONT`).
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        let sent =
+            Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
         assert!(sent.unwrap().success(), "kill -{name}");
     }
 
@@ -202,7 +203,8 @@ impl House {
             entry[field].as_str().unwrap_or("?").to_owned()
         };
         let journal = self.journal(id);
-        let advances = journal.iter().filter(|entry| entry["e"] == "advance" || entry["e"] == "bury");
+        let advances =
+            journal.iter().filter(|entry| entry["e"] == "advance" || entry["e"] == "bury");
         advances.map(|e| format!("{}->{}", word(e, "from"), word(e, "to"))).collect()
     }
 
@@ -222,7 +224,11 @@ impl House {
     pub(crate) fn wait(&self, what: &str, done: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !done(self) {
-            assert!(begun.elapsed() < Duration::from_secs(60), "waited for {what}:\n{}", self.scene());
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "waited for {what}:\n{}",
+                self.scene()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -245,7 +251,8 @@ impl House {
     }
 }
 
-const QUICK: &str = "[limits]\nbackoff = \"1s\"\nbreaker = \"1s\"\npoll = \"200ms\"\nattempts = 3\n";
+const QUICK: &str =
+    "[limits]\nbackoff = \"1s\"\nbreaker = \"1s\"\npoll = \"200ms\"\nattempts = 3\n";
 
 /// A program's end as a person would see it.
 pub(crate) fn shown(ran: &Output) -> String {
@@ -268,7 +275,10 @@ pub(crate) fn left_over(folder: &Path) -> Vec<String> {
         let text = String::from_utf8_lossy(&said).replace('\0', " ");
         // A zombie has neither.
         if text.contains(&wanted) {
-            found.push(format!("{pid}: {}", String::from_utf8_lossy(&read("cmdline")).replace('\0', " ")));
+            found.push(format!(
+                "{pid}: {}",
+                String::from_utf8_lossy(&read("cmdline")).replace('\0', " ")
+            ));
         }
     }
     found

@@ -76,8 +76,9 @@ impl Drop for Launcher {
 }
 
 fn kill(pid: u32, name: &str) {
-    let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).stderr(Stdio::null());
-    let _gone = sent.status();
+    let mut sender = Command::new("kill");
+    sender.args([format!("-{name}"), pid.to_string()]).stderr(Stdio::null());
+    let _gone = sender.status();
 }
 
 /// Live processes of one of our programs that work on this house: the workers the launcher started.
@@ -88,7 +89,8 @@ fn workers(house: &House) -> Vec<u32> {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        let is_worker = WORKERS.iter().any(|name| line.starts_with(&*program(name).display().to_string()));
+        let is_worker =
+            WORKERS.iter().any(|name| line.starts_with(&*program(name).display().to_string()));
         if is_worker && line.contains(&wanted) {
             found.push(pid);
         }
@@ -173,12 +175,19 @@ fn thirty_orders_and_two_workers_of_a_stage() {
     let (lost, doubled) = conservation(&house, &ids);
     row(
         &format!("{count} orders, 2 test and 2 implement workers: advanced exactly once per state"),
-        &format!("{straight} of {count}, {lost} lost, {doubled} doubled, {:.0} s", took.as_secs_f64()),
+        &format!(
+            "{straight} of {count}, {lost} lost, {doubled} doubled, {:.0} s",
+            took.as_secs_f64()
+        ),
         code == Some(0) && straight == count && lost == 0 && doubled == 0,
     );
     let turns = house.told("turn_began").len();
     let sessions = house.told("session_opened").len();
-    row("the same run: sessions opened for how many turns", &format!("{sessions} for {turns}"), sessions < turns);
+    row(
+        "the same run: sessions opened for how many turns",
+        &format!("{sessions} for {turns}"),
+        sessions < turns,
+    );
 }
 
 #[test]
@@ -203,7 +212,9 @@ fn every_worker_is_killed_in_turn() {
             killed += 1;
             next += 1;
         }
-        std::thread::sleep(Duration::from_millis(size(3_200, 3_200) as u64 + (killed as u64 * 37) % 400));
+        std::thread::sleep(Duration::from_millis(
+            size(3_200, 3_200) as u64 + (killed as u64 * 37) % 400,
+        ));
     }
     until_ready(&house, &ids, Duration::from_secs(300));
     let (lost, doubled) = conservation(&house, &ids);
@@ -225,7 +236,9 @@ fn people_step_in() {
     for id in &ids {
         house.add(&[id]);
         let mut worker = house.start("spec-worker", &["--once"]);
-        house.wait("the turn", |house| house.told("turn_began").iter().any(|e| e["order"] == id.as_str()));
+        house.wait("the turn", |house| {
+            house.told("turn_began").iter().any(|e| e["order"] == id.as_str())
+        });
         match id.as_str() {
             "edited" => fs::write(house.order(id).join(".state"), "IMPL\n").unwrap(),
             "held" => fs::write(house.order(id).join(".hold"), "").unwrap(),
@@ -238,7 +251,10 @@ fn people_step_in() {
             "held" => {
                 let next = house.command("test-worker").arg("--once").output().unwrap();
                 let untouched = house.state(id) == "TESTS_PRE" && next.status.code() == Some(4);
-                (format!("finishes its turn ({}), then nobody takes it", house.state(id)), untouched)
+                (
+                    format!("finishes its turn ({}), then nobody takes it", house.state(id)),
+                    untouched,
+                )
             }
             _ => ("stays gone, the worker goes on".to_owned(), !house.order(id).exists() && lost),
         };
@@ -317,7 +333,9 @@ fn first_claims(house: &House, samples: usize) {
         let id = format!("fresh-{n:03}");
         house.add(&[&id]);
         let added = Instant::now();
-        house.wait("the claim", |house| house.journal(&id).iter().any(|entry| entry["e"] == "claim"));
+        house.wait("the claim", |house| {
+            house.journal(&id).iter().any(|entry| entry["e"] == "claim")
+        });
         waits.push(added.elapsed().as_secs_f64() * 1000.0);
         house.wait("the spec", |house| house.state(&id) != "NEW");
         // Out of the way of the stages that follow, so that the floor is idle again.

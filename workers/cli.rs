@@ -15,8 +15,8 @@ use crate::config::{self, Config};
 use crate::error::{Error, Kind, Result, exit};
 use crate::event::What;
 use crate::gate::Gates;
-use crate::order::{OrderId, Request};
 use crate::log;
+use crate::order::{OrderId, Request};
 use crate::place::{Given, Place};
 use crate::queue::{Created, Queue};
 use crate::shop::Shop;
@@ -24,7 +24,6 @@ use crate::stage::{Pipeline, Stage};
 use crate::stop::Stop;
 use crate::teller::Teller;
 use crate::worker::{self, Ended, Until};
-use crate::workspace::Workspace;
 
 /// The flags of every worker.
 #[derive(Debug, clap::Parser)]
@@ -112,7 +111,8 @@ pub fn main(pipeline: Pipeline, stage: &str) -> ExitCode {
         told(panic);
         std::process::abort();
     }));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let ended = match runtime {
         Ok(runtime) => {
             let ended = runtime.block_on(run(pipeline, stage, &flags));
@@ -214,9 +214,7 @@ async fn set_up(
     let floor = place.floor()?;
     let enlisted = queue.enlist(stage.name)?;
     let cookie = format!("{}/own", enlisted.worker);
-    let base = config.project.base.as_deref();
-    let root = place.worktrees(&config)?;
-    let workspace = Workspace::open(place.project()?, &root, base, &floor.run(), &cookie).await?;
+    let workspace = place.open_workspace(&config, &queue, &cookie).await?;
     let batch = flags.batch_size.map(|size| size as usize);
     let batch = config.batch_for(&stage, batch).max(only.as_ref().map_or(0, Vec::len));
     let config = Arc::new(config);
@@ -249,8 +247,11 @@ fn apply(config: &mut Config, flags: &Flags) {
 
 /// Makes the orders of a feature list. All ids are read before the first order is made.
 fn create(queue: &dyn Queue, list: &str) -> Result<Vec<OrderId>> {
-    let ids: Vec<OrderId> =
-        list.split([' ', ',', '\n', '\t']).filter(|id| !id.is_empty()).map(OrderId::parse).collect::<Result<_>>()?;
+    let ids: Vec<OrderId> = list
+        .split([' ', ',', '\n', '\t'])
+        .filter(|id| !id.is_empty())
+        .map(OrderId::parse)
+        .collect::<Result<_>>()?;
     if ids.is_empty() {
         return Err(Error::usage("the feature list is empty")
             .hint("give ids: --feature-list \"item-stacking resource-nodes\""));
@@ -269,8 +270,9 @@ fn create(queue: &dyn Queue, list: &str) -> Result<Vec<OrderId>> {
 /// Turns signals, and the end of standard input when the launcher holds it, into requests to stop.
 fn listen(stop: &Stop, launched: bool) -> Result<()> {
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
-        let mut asked = signal(kind)
-            .map_err(|error| Error::new(Kind::Failed, "failed to listen to signals").caused_by(error))?;
+        let mut asked = signal(kind).map_err(|error| {
+            Error::new(Kind::Failed, "failed to listen to signals").caused_by(error)
+        })?;
         let stop = stop.clone();
         drop(tokio::spawn(async move {
             while asked.recv().await.is_some() {

@@ -38,4 +38,8 @@ pub mod teller;
 pub mod shop;
 pub mod batch;
 pub mod worker;
+
+// The doors.
 pub mod log;
+pub mod place;
+pub mod cli;

@@ -1,3 +1,7 @@
 //! The playtest worker.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shopfloor::cli::main(shopfloor::stages::pipeline(), "playtest")
+}

@@ -1,3 +1,7 @@
 //! The spec worker.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shopfloor::cli::main(shopfloor::stages::pipeline(), "spec")
+}

@@ -59,7 +59,7 @@ impl Program {
             let mut talked = false;
             let ended = loop {
                 tokio::select! {
-                    status = child.wait() => break Ended::of(status),
+                    status = child.wait() => break Ended::of(&status),
                     () = &mut timer => break Ended::TimedOut,
                     () = stop.now_asked() => break Ended::Stopped,
                     _ = &mut talk, if !talked => talked = true,

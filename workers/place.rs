@@ -6,19 +6,31 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use shopfloor::config::Config;
-use shopfloor::error::{Error, Kind, Result};
-use shopfloor::floor::Floor;
-use shopfloor::order::OrderId;
-use shopfloor::queue::Queue;
-use shopfloor::queue::files::{FileQueue, Options};
-use shopfloor::workspace::Workspace;
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
+use crate::floor::Floor;
+use crate::order::OrderId;
+use crate::queue::files::{FileQueue, Options};
+use crate::stage::Pipeline;
+use crate::stages;
+use crate::workspace::Workspace;
 
-use crate::flags::Places;
+/// What a person gave on the command line or in the environment; `None` is the default.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// Do as if started in this folder.
+    pub dir: Option<PathBuf>,
+    /// The queue's folder.
+    pub queue: Option<PathBuf>,
+    /// The logs' folder.
+    pub logs: Option<PathBuf>,
+    /// The configuration file.
+    pub config: Option<PathBuf>,
+}
 
 /// Where everything of one project is. All paths are absolute.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub struct Place {
     /// The folder the person stands in: paths are shown relative to it.
     stands: PathBuf,
     /// The folder the command is for (`-C`).
@@ -26,7 +38,7 @@ pub(crate) struct Place {
     /// The top of the git working tree around it.
     project: Option<PathBuf>,
     /// The shopfloor.toml that holds, if there is one.
-    pub(crate) config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
     /// The queue's folder.
     queue: Option<PathBuf>,
     /// The logs' folder.
@@ -35,7 +47,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// Finds everything there is; what is missing is told when it is asked for.
-    pub(crate) fn find(given: &Places) -> Result<Self> {
+    pub fn find(given: &Given) -> Result<Self> {
         let here = Path::new(".");
         let stands = std::env::current_dir()
             .map_err(|error| Error::io("find the working folder", here, error))?;
@@ -60,22 +72,22 @@ impl Place {
     }
 
     /// A path given on the command line.
-    pub(crate) fn given(&self, path: &Path) -> PathBuf {
+    pub fn given(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
     }
 
     /// The project's folder.
-    pub(crate) fn project(&self) -> Result<&Path> {
+    pub fn project(&self) -> Result<&Path> {
         self.project.as_deref().ok_or_else(|| self.no_repository())
     }
 
     /// The queue's folder.
-    pub(crate) fn queue(&self) -> Result<&Path> {
+    pub fn queue(&self) -> Result<&Path> {
         self.queue.as_deref().ok_or_else(|| self.no_repository())
     }
 
     /// The logs' folder.
-    pub(crate) fn logs(&self) -> Result<&Path> {
+    pub fn logs(&self) -> Result<&Path> {
         self.logs.as_deref().ok_or_else(|| self.no_repository())
     }
 
@@ -87,12 +99,17 @@ impl Place {
     }
 
     /// The machine's own folder in the queue.
-    pub(crate) fn floor(&self) -> Result<Floor> {
+    pub fn floor(&self) -> Result<Floor> {
         Ok(Floor::of_queue(self.queue()?))
     }
 
-    /// The queue. Told in words of `shopfloor` when there is none.
-    pub(crate) fn open_queue(&self) -> Result<Arc<FileQueue>> {
+    /// The queue, with the pipeline that shopfloor comes with.
+    pub fn open_queue(&self) -> Result<Arc<FileQueue>> {
+        self.open_queue_for(&stages::pipeline())
+    }
+
+    /// The queue, with the states of `pipeline`. Told in words of `shopfloor` when there is none.
+    pub fn open_queue_for(&self, pipeline: &Pipeline) -> Result<Arc<FileQueue>> {
         let folder = self.queue()?;
         if !self.floor()?.identity().is_file() {
             let shown = self.shown(folder);
@@ -103,21 +120,21 @@ impl Place {
             Ok(Some(config)) => Options {
                 free_mib: config.limits.free_mib,
                 crash_backoff_secs: config.limits.backoff.as_secs(),
-                ..Options::default()
+                pipeline: pipeline.clone(),
             },
             // A configuration that can't be read is told where it matters.
-            Ok(None) | Err(_) => Options::default(),
+            Ok(None) | Err(_) => Options { pipeline: pipeline.clone(), ..Options::default() },
         };
         FileQueue::open(folder, options)
     }
 
     /// The configuration, or `None` when there is no file.
-    pub(crate) fn read_config(&self) -> Result<Option<Config>> {
+    pub fn read_config(&self) -> Result<Option<Config>> {
         self.config.as_deref().map(Config::load).transpose()
     }
 
     /// The configuration; an error with the next step when there is none.
-    pub(crate) fn need_config(&self) -> Result<Config> {
+    pub fn need_config(&self) -> Result<Config> {
         self.read_config()?.ok_or_else(|| {
             let folder = self.folder.display();
             Error::usage(format!("there is no shopfloor.toml in {folder} or above it"))
@@ -126,17 +143,17 @@ impl Place {
     }
 
     /// The folder in which `shopfloor.toml` is; relative programs are meant from there.
-    pub(crate) fn config_folder(&self) -> &Path {
+    pub fn config_folder(&self) -> &Path {
         self.config.as_deref().and_then(Path::parent).unwrap_or(&self.folder)
     }
 
     /// An order's folder.
-    pub(crate) fn papers(&self, id: &OrderId) -> Result<PathBuf> {
+    pub fn papers(&self, id: &OrderId) -> Result<PathBuf> {
         Ok(self.queue()?.join(id.as_str()))
     }
 
     /// The folder of all worktrees: `[worktree] root`, else in the person's state folder under the queue's id.
-    pub(crate) fn worktrees(&self, config: &Config, queue: &FileQueue) -> Result<PathBuf> {
+    pub fn worktrees(&self, config: &Config, queue: &FileQueue) -> Result<PathBuf> {
         if let Some(root) = &config.worktree.root {
             return Ok(self.config_folder().join(root));
         }
@@ -151,84 +168,25 @@ impl Place {
     }
 
     /// The git side of the project, as the workers will see it.
-    pub(crate) async fn open_workspace(
+    pub async fn open_workspace(
         &self,
         config: &Config,
         queue: &FileQueue,
+        cookie: &str,
     ) -> Result<Workspace> {
         let root = self.worktrees(config, queue)?;
         let base = config.project.base.as_deref();
-        let cookie = format!("launcher/{}", std::process::id());
-        Workspace::open(self.project()?, &root, base, &self.floor()?.run(), &cookie).await
+        Workspace::open(self.project()?, &root, base, &self.floor()?.run(), cookie).await
     }
 
     /// A path as the person would type it from where they stand.
-    pub(crate) fn shown(&self, path: &Path) -> String {
+    pub fn shown(&self, path: &Path) -> String {
         let near = path.strip_prefix(&self.stands).ok().filter(|near| !near.as_os_str().is_empty());
         near.unwrap_or(path).display().to_string()
     }
 
     /// Where the person stands.
-    pub(crate) fn stands(&self) -> &Path {
+    pub fn stands(&self) -> &Path {
         &self.stands
-    }
-}
-
-/// Waits for a future: `shopfloor` itself needs no more than one thread for that.
-pub(crate) fn wait_for<T>(future: impl Future<Output = T>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        Error::new(Kind::Failed, "failed to start the machinery for waiting").caused_by(error)
-    })?;
-    Ok(runtime.block_on(future))
-}
-
-/// The order that `text` names. An unknown one gets the names that are near to it.
-pub(crate) fn order_called(queue: &dyn Queue, text: &str) -> Result<OrderId> {
-    // A name that can't be an id can't be an order's either: "not found", with the reason.
-    let id = OrderId::parse(text).map_err(|error| error.of_kind(Kind::NotFound))?;
-    match queue.look(&id) {
-        Ok(Some(_)) => Ok(id),
-        // It is there, and broken: whoever asks for it sees how.
-        Err(error) if error.kind() == Kind::BrokenOrder => Ok(id),
-        Err(error) => Err(error),
-        Ok(None) => Err(unknown_order(queue, text)),
-    }
-}
-
-/// "There is no order of that name", and which one may have been meant.
-pub(crate) fn unknown_order(queue: &dyn Queue, text: &str) -> Error {
-    let orders = queue.list().map(|listing| listing.orders).unwrap_or_default();
-    let near = nearest(text, orders.iter().map(OrderId::as_str));
-    let shown = crate::voice::line(text, 80);
-    let error = Error::new(Kind::NotFound, format!("there is no order {shown}"));
-    match near.as_slice() {
-        [] => error.hint("`shopfloor status` shows what there is"),
-        near => error.hint(format!("did you mean {}?", near.join(" or "))),
-    }
-}
-
-/// At most three of `names` that are close to `text`, the closest first.
-fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let close = |name: &'a str| {
-        let likeness = strsim::jaro_winkler(text, name);
-        let begins = !text.is_empty() && name.starts_with(text);
-        (begins || likeness > 0.8).then_some((likeness, name))
-    };
-    let mut near: Vec<(f64, &str)> = names.filter_map(close).collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    near.into_iter().take(3).map(|(_, name)| name).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slip_of_the_finger_finds_its_order_and_nonsense_finds_none() {
-        let names = ["item-stacking", "crafting-queue", "resource-nodes"];
-        assert_eq!(nearest("item-staking", names.into_iter()), ["item-stacking"]);
-        assert_eq!(nearest("craft", names.into_iter()), ["crafting-queue"]);
-        assert!(nearest("zzz", names.into_iter()).is_empty());
     }
 }
