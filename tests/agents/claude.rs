@@ -336,8 +336,9 @@ async fn a_prompt_that_is_larger_than_a_pipe_does_not_block_us() {
 
 #[tokio::test]
 async fn a_session_that_is_dropped_takes_its_whole_tree_with_it() {
-    let scene =
-        Scene::script(DriverName::Claude, "setsid sleep 300 &\necho started >&2\nread line\n");
+    // It says so once it stands in a session of its own.
+    let script = "setsid sh -c 'echo started >&2; exec sleep 300' &\nread line\n";
+    let scene = Scene::script(DriverName::Claude, script);
     let mut session = scene.open("spec").await;
     let started = |said: &Said| matches!(said, Said::Heard(Some(text)) if text == "started");
     heard_until(&mut *session, started).await;
