@@ -333,3 +333,15 @@ async fn a_prompt_that_is_larger_than_a_pipe_does_not_block_us() {
     tokio::time::timeout(PATIENCE, session.give(&turn)).await.unwrap().unwrap();
     end(&scene, session, Duration::ZERO).await;
 }
+
+#[tokio::test]
+async fn a_session_that_is_dropped_takes_its_whole_tree_with_it() {
+    // It says so once it stands in a session of its own.
+    let script = "setsid sh -c 'echo started >&2; exec sleep 300' &\nread line\n";
+    let scene = Scene::script(DriverName::Claude, script);
+    let mut session = scene.open("spec").await;
+    let started = |said: &Said| matches!(said, Said::Heard(Some(text)) if text == "started");
+    heard_until(&mut *session, started).await;
+    drop(session);
+    assert_eq!(shopfloor::process::carrying(&scene.cookie()), [0_u32; 0]);
+}
