@@ -131,6 +131,11 @@ pub(super) fn a_stale_generation_moves_nothing(world: &mut dyn World) {
     let order_now = look(&queue, &order);
     assert_eq!(order_now.state, State::NEW);
     assert_eq!(order_now.history.open.unwrap().worker, second);
+    // The worker counts as much as the generation, and the generation as much as the worker.
+    let mixed = Grant { holder: holder(&first), ..grant(&current) };
+    assert!(queue.advance(&mixed, &forward(State::TESTS_PRE), false).unwrap().is_err());
+    let mixed = Grant { generation: 1, ..grant(&current) };
+    assert!(queue.advance(&mixed, &forward(State::TESTS_PRE), false).unwrap().is_err());
     assert_eq!(current.advance(&forward(State::TESTS_PRE)).unwrap(), Moved::Done);
 }
 
