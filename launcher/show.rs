@@ -53,7 +53,7 @@ pub(crate) fn run(flags: &Show, place: &Place) -> Result<Done> {
         Err(error) => return Err(error.into()),
     };
     let floor = place.floor()?;
-    let seen = Snapshot::of(&*queue, &floor)?;
+    let seen = Snapshot::around(&order, &*queue, &floor);
     let breakers = snapshot::breakers(&floor);
     let stand = waits::stand(&order, &seen, &stages::pipeline(), &breakers, unix_now());
     let folder = place.papers(&id)?;

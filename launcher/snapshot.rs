@@ -28,22 +28,41 @@ impl Snapshot {
         let listing = queue.list()?;
         let mut seen = Self { strange: listing.strange, ..Self::default() };
         for id in listing.orders {
-            match queue.look(&id) {
-                Ok(Some(order)) => {
-                    seen.orders.insert(id, order);
-                }
-                // Archived or removed while we looked.
-                Ok(None) => {}
-                // One broken order never hides the others.
-                Err(error) => seen.broken.push((id, error.to_string())),
-            }
+            seen.look(queue, id);
         }
-        let requests = seen.orders.values().filter_map(|order| order.request.as_ref().ok());
-        let needed = requests.flat_map(|request| &request.needs).map(|need| &need.id);
-        let missing = needed.filter(|id| !seen.orders.contains_key(*id));
-        let archived = missing.filter_map(|id| Some((id.clone(), archived_state(floor, id)?)));
-        seen.archived = archived.collect();
+        seen.find_archived(floor);
         Ok(seen)
+    }
+
+    /// Looks only at what `order` needs.
+    pub(crate) fn around(order: &Order, queue: &dyn Queue, floor: &Floor) -> Self {
+        let mut seen = Self::default();
+        seen.orders.insert(order.id.clone(), order.clone());
+        for need in order.request.iter().flat_map(|request| &request.needs) {
+            seen.look(queue, need.id.clone());
+        }
+        seen.find_archived(floor);
+        seen
+    }
+
+    fn look(&mut self, queue: &dyn Queue, id: OrderId) {
+        match queue.look(&id) {
+            Ok(Some(order)) => {
+                self.orders.insert(id, order);
+            }
+            // Archived or removed while we looked.
+            Ok(None) => {}
+            // One broken order never hides the others.
+            Err(error) => self.broken.push((id, error.to_string())),
+        }
+    }
+
+    fn find_archived(&mut self, floor: &Floor) {
+        let requests = self.orders.values().filter_map(|order| order.request.as_ref().ok());
+        let needed = requests.flat_map(|request| &request.needs).map(|need| &need.id);
+        let missing = needed.filter(|id| !self.orders.contains_key(*id));
+        let archived = missing.filter_map(|id| Some((id.clone(), archived_state(floor, id)?)));
+        self.archived = archived.collect();
     }
 }
 

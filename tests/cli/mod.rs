@@ -8,3 +8,5 @@ mod setup;
 mod orders;
 mod launch;
 mod endings;
+mod watching;
+mod script;
