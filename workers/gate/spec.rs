@@ -68,15 +68,20 @@ fn faults(text: &str) -> Vec<String> {
     }
     let headings = headings(text);
     let mut faults = Vec::new();
+    let mut taken = Vec::new();
     for (word, example) in SECTIONS {
         match section(&headings, word) {
+            Some(heading) if taken.contains(&heading.line) => faults.push(format!(
+                "line {}: one heading can't stand for two sections; write `{example}`",
+                heading.line
+            )),
             None => faults.push(format!("no heading for `{word}`: write `{example}`")),
             Some(heading) if !heading.filled => faults.push(format!(
                 "line {}: nothing stands under the heading `{}`",
                 heading.line,
                 heading.text.escape_debug()
             )),
-            Some(_) => {}
+            Some(heading) => taken.push(heading.line),
         }
     }
     let named = declared(text);
@@ -161,20 +166,19 @@ fn atx(line: &str) -> Option<(usize, &str)> {
     (shaped && spaced).then(|| (level, title.trim().trim_end_matches('#').trim()))
 }
 
-/// The heading that is meant by `word`. A title such as `# A profile page` also holds "file": the one that begins
-/// with the word wins, then the one with a word that does, then the shortest.
+/// The heading that is meant by `word`: one of its words begins with it (`A profile page` is not about files). Where
+/// there are several, the one that begins with it wins, then the shortest.
 fn section<'a, 'b>(headings: &'a [Heading<'b>], word: &str) -> Option<&'a Heading<'b>> {
-    let rank = |heading: &Heading<'_>| {
+    let place = |heading: &Heading<'_>| {
         let text = heading.text.to_lowercase();
-        let mut words = text
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|part| !part.is_empty() && !part.chars().all(|c| c.is_ascii_digit()));
-        let begins = words.clone().next().is_some_and(|first| first.starts_with(word));
-        let holds = words.any(|part| part.starts_with(word));
-        (!begins, !holds, heading.text.len())
+        let number = |part: &&str| part.is_empty() || part.chars().all(|c| c.is_ascii_digit());
+        let mut words = text.split(|c: char| !c.is_alphanumeric()).filter(|part| !number(part));
+        words.position(|part| part.starts_with(word))
     };
-    let known = headings.iter().filter(|heading| heading.text.to_lowercase().contains(word));
-    known.min_by_key(|heading| rank(heading))
+    let meant = headings.iter().filter_map(|heading| Some((place(heading)?, heading)));
+    meant
+        .min_by_key(|(place, heading)| (*place > 0, heading.text.len()))
+        .map(|(_, heading)| heading)
 }
 
 /// Declared files with their lines (from 1).
@@ -260,7 +264,12 @@ mod tests {
             ("## Goal\n\nPeople see it.\n", "", "no heading for `goal`"),
             ("People see it.", "", "line 3: nothing stands under the heading `Goal`"),
             ("## How to playtest", "## Trying it", "no heading for `playtest`"),
-            ("## Files", "```\n## Files\n```", "the files section names no file"),
+            ("## Files", "```\n## Files\n```", "no heading for `file`"),
+            ("- `src/profile.rs`", "Some text. `src/profile.rs`", ""),
+            ("## Files", "## Files\n\nNone.\n\n## More", "the files section names no file"),
+            ("## Acceptance criteria", "### More", "no heading for `acceptance`"),
+            ("## Files", "## Where", "no heading for `file`"),
+            ("## Goal", "## Goal and how to playtest", ""),
             ("`src/profile.rs`", "`../profile.rs`", "line 15: the file `../profile.rs` leaves"),
             ("`src/profile.rs`", "`/etc/passwd`", "is absolute"),
             ("`src/profile.rs`", "`src/../../x`", "leaves the repository"),
@@ -273,6 +282,8 @@ mod tests {
             assert!(told.contains(expected), "{from:?} -> {to:?}: {told}");
         }
         assert_eq!(faults(" \n"), ["work-order.md is empty"]);
+        let one = "# Goal, acceptance, files, playtest\n- `a`\n";
+        assert!(faults(one).iter().any(|fault| fault.contains("two sections")), "{one}");
     }
 
     #[test]
