@@ -1,3 +1,5 @@
-//! One test binary: it links once, and every test in it can start every program.
+//! All tests that need more than one module: one binary, so that it links once and can start every program.
+
 #[cfg(test)]
 mod gates;
+mod workspace;

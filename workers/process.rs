@@ -18,6 +18,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
 
+mod capture;
+pub use capture::Captured;
+
 /// The variable that marks everything we started.
 pub const COOKIE: &str = "SHOPFLOOR_COOKIE";
 

@@ -9,14 +9,32 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
-use crate::order::OrderId;
+mod names;
+mod settings;
+mod git;
+mod lock;
+mod refs;
+mod open;
+mod registration;
+mod content;
+mod snapshot;
+mod worktree;
+mod checkout;
+mod difference;
+mod base;
+mod compose;
+mod land;
 
-/// The git side of one project.
+/// The git side of one project. Cloning it is cheap, and any number of processes may use the same project at once.
 #[derive(Debug, Clone)]
 pub struct Workspace {
     project: PathBuf,
+    /// The project's own git folder: differs from the shared one when the project is a linked worktree itself.
+    project_git_dir: PathBuf,
     root: PathBuf,
+    locks: PathBuf,
+    base_branch: String,
+    git: git::Git,
 }
 
 /// A commit and its tree, as hexadecimal object ids.
@@ -90,127 +108,9 @@ pub enum Landed {
     BaseMoved,
 }
 
-#[expect(clippy::todo, clippy::unused_async, unused_variables, reason = "seams first")]
 impl Workspace {
-    /// The project in `project`, with its worktrees below `root` (made when missing). `base` is the branch that finished
-    /// work is meant for (`None`: the one checked out there). `locks` is the folder of our own lock files. `cookie`
-    /// marks the git processes. Errors (kind `Usage`, with a next step): not a git repository, no commit yet, `base`
-    /// missing, `root` inside the project without being excluded; (kind `Environment`): git missing or older than 2.38.
-    pub async fn open(
-        project: &Path,
-        root: &Path,
-        base: Option<&str>,
-        locks: &Path,
-        cookie: &str,
-    ) -> Result<Self> {
-        todo!()
-    }
-
     /// The project's folder.
     pub fn project(&self) -> &Path {
         &self.project
-    }
-
-    /// What is uncommitted in the project, one line; `None` when it is clean. (It stays there, untouched and unused.)
-    pub async fn dirty(&self) -> Result<Option<String>> {
-        todo!()
-    }
-
-    /// The freshest base: see the head of this file.
-    pub async fn base(&self) -> Result<Commit> {
-        todo!()
-    }
-
-    /// The order's worktree: found again, or made on the freshest base. A damaged one (its `.git` file gone, its
-    /// registration pruned) is salvaged and made anew with its content.
-    pub async fn prepare(&self, id: &OrderId) -> Result<Bench> {
-        todo!()
-    }
-
-    /// The order's worktree if there is one.
-    pub async fn find(&self, id: &OrderId) -> Result<Option<Bench>> {
-        todo!()
-    }
-
-    /// The tree of the worktree's content as it is now: tracked and untracked files, not the ignored ones.
-    pub async fn tree(&self, id: &OrderId) -> Result<String> {
-        todo!()
-    }
-
-    /// Keeps the worktree's content as `refs/shopfloor/snapshot/<id>/<generation>`: a commit on top of its base.
-    pub async fn snapshot(&self, id: &OrderId, generation: u64) -> Result<Commit> {
-        todo!()
-    }
-
-    /// Paths that differ between two trees (or commits). Renames are shown as a deletion and an addition.
-    pub async fn changes(&self, from: &str, to: &str) -> Result<Vec<Change>> {
-        todo!()
-    }
-
-    /// The difference of two trees as text, of these paths only (all when empty); at most `most` bytes.
-    pub async fn diff(
-        &self,
-        from: &str,
-        to: &str,
-        paths: &[String],
-        most: usize,
-    ) -> Result<String> {
-        todo!()
-    }
-
-    /// A file's bytes in a tree; `None` when it is not there or not a plain file.
-    pub async fn file(&self, tree: &str, path: &str) -> Result<Option<Vec<u8>>> {
-        todo!()
-    }
-
-    /// A clean, detached checkout of `commit` in a folder of its own called `name`, below the worktrees' root. The folder is
-    /// used again (ignored files, such as build results, stay), so two calls with the same name must not overlap.
-    pub async fn checkout(&self, name: &str, commit: &str) -> Result<PathBuf> {
-        todo!()
-    }
-
-    /// The commit's tree as a commit object of its own (parent `parent`), for trees that have none.
-    pub async fn commit_tree(&self, tree: &str, parent: &str, message: &str) -> Result<Commit> {
-        todo!()
-    }
-
-    /// Puts the change from `base` to `tree` on top of `onto` as one commit with `message`.
-    pub async fn compose(
-        &self,
-        onto: &Commit,
-        base: &Commit,
-        tree: &str,
-        message: &str,
-    ) -> Result<Composed> {
-        todo!()
-    }
-
-    /// Makes the order's worktree stand on `onto` with the content of `tree`: for an order that goes back to be reworked
-    /// on a newer base. What was there before is salvaged.
-    pub async fn restart(
-        &self,
-        id: &OrderId,
-        generation: u64,
-        onto: &Commit,
-        tree: &str,
-    ) -> Result<()> {
-        todo!()
-    }
-
-    /// Lands a line of commits, each on top of the one before and the first on top of `base`: every `shopfloor/<id>` and
-    /// `shopfloor/ready` are set in one transaction, only if the freshest base is still `base`.
-    pub async fn land(&self, base: &Commit, line: &[(OrderId, Commit)]) -> Result<Landed> {
-        todo!()
-    }
-
-    /// Keeps everything in the worktree, tracked and untracked, as `refs/shopfloor/salvage/<id>/<generation>`. The name of
-    /// the ref, or `None` when there is no worktree or nothing in it differs from its base.
-    pub async fn salvage(&self, id: &OrderId, generation: u64) -> Result<Option<String>> {
-        todo!()
-    }
-
-    /// Takes the order's worktree away, after [`Workspace::salvage`]. The branch stays.
-    pub async fn retire(&self, id: &OrderId, generation: u64) -> Result<()> {
-        todo!()
     }
 }

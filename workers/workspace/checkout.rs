@@ -1,0 +1,39 @@
+//! Clean checkouts for tests that we run ourselves: one folder per name, used again and again.
+
+use std::path::PathBuf;
+
+use super::Workspace;
+use super::content::clear_locks;
+use super::lock::Lock;
+use super::names::object;
+use super::registration::{Head, is_folder};
+use crate::error::{Error, Result};
+
+impl Workspace {
+    /// A clean, detached checkout of `commit` in a folder of its own called `name`, below the worktrees' root. The folder is
+    /// used again (ignored files, such as build results, stay), so two calls with the same name must not overlap.
+    pub async fn checkout(&self, name: &str, commit: &str) -> Result<PathBuf> {
+        let commit = object(commit)?;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        if !name.bytes().all(plain)
+            || name.starts_with(['.', '-'])
+            || !(1..=100).contains(&name.len())
+        {
+            return Err(Error::usage(format!("{name:?} can't be the name of a checkout")));
+        }
+        let path = self.root.join(".checkout").join(name);
+        let _lock = Lock::take(&self.locks, &format!("checkout-{name}")).await?;
+        let admin = match self.admin(&path).filter(|_| is_folder(&path)) {
+            Some(admin) => {
+                clear_locks(&admin);
+                let args = ["update-ref", "--no-deref", "HEAD", commit];
+                self.git.call("move the checkout", &args).in_git_dir(&admin).done().await?;
+                admin
+            }
+            None => self.register(&path, Head::Commit(commit)).await?,
+        };
+        self.fill(&path, commit).await?;
+        self.lend_index(&path, &admin, commit).await?;
+        Ok(path)
+    }
+}
