@@ -8,6 +8,7 @@ mod contract;
 mod queue_files;
 mod workspace;
 mod agents;
+mod gates;
 mod cli;
 mod flow;
 mod prove;

@@ -3,73 +3,95 @@
 //! Every gate has three values ([`Check`]): pass, fail, could not run. What was run is kept as a transcript in the order's
 //! `evidence/`, each outcome as a line of `evidence/record.jsonl`, and `EVIDENCE.md` is written from that for people.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::SystemTime;
+mod count;
+mod papers;
+mod lock;
+mod scene;
+mod run;
+mod transcript;
+mod findings;
+mod frozen;
+mod evidence;
+mod baseline;
+mod worktree;
+mod spec;
+mod red;
+mod green;
+mod policy;
+mod playtest;
+mod command;
+mod message;
+mod line;
+mod trials;
+mod union;
 
-use crate::check::GateReport;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use scene::Scene;
+pub use spec::declared_files;
+
+use crate::check::{Check, GateReport};
 use crate::config::Config;
 use crate::floor::Floor;
-use crate::order::{OrderId, Request};
 use crate::stage::Gate;
 use crate::stop::Stop;
-use crate::verdict::Testimony;
-use crate::workspace::{Bench, Workspace};
+use crate::workspace::Workspace;
+use evidence::Notebook;
+use scene::{Tools, unable};
 
-/// Everything a gate looks at, for one order.
-#[derive(Debug, Clone)]
-pub struct Scene {
-    /// The order.
-    pub order: OrderId,
-    /// The generation of its claim.
-    pub generation: u64,
-    /// The stage's name.
-    pub stage: String,
-    /// What is asked for.
-    pub request: Request,
-    /// The order's folder: its papers have been taken back from the desk already.
-    pub papers: PathBuf,
-    /// The desk the agent worked at.
-    pub desk: PathBuf,
-    /// Its worktree, where there is one.
-    pub bench: Option<Bench>,
-    /// The worktree's tree after the turn.
-    pub tree: Option<String>,
-    /// The worktree's tree before the turn.
-    pub tree_before: Option<String>,
-    /// What the agent said.
-    pub testimony: Option<Testimony>,
-    /// The proof that RED left (history's `frozen`).
-    pub frozen: Option<String>,
-    /// When the code was last changed: artifacts must be newer.
-    pub code_changed: Option<SystemTime>,
-}
-
-/// The gates of one floor.
+/// The gates of one floor. Clones share everything; several orders may be looked at side by side.
 #[derive(Debug, Clone)]
 pub struct Gates {
-    config: Arc<Config>,
-    workspace: Workspace,
-    floor: Floor,
-    cookie: String,
+    tools: Tools,
 }
 
-#[expect(clippy::todo, clippy::unused_async, unused_variables, reason = "seams first")]
 impl Gates {
-    /// The gates of this project.
+    /// The gates of this project. `cookie` marks the processes they start.
     pub fn new(config: Arc<Config>, workspace: Workspace, floor: Floor, cookie: String) -> Self {
-        Self { config, workspace, floor, cookie }
+        Self { tools: Tools { config, workspace, floor, cookie } }
     }
 
     /// Runs one gate for one order and puts it on record. Never an error: what goes wrong is "could not run".
+    /// An order's worktree and papers must be looked at by one gate at a time.
     pub async fn check(&self, gate: Gate, scene: &Scene, stop: &Stop) -> GateReport {
-        todo!()
+        let begun = Instant::now();
+        if gate == Gate::Union {
+            let mut reports = self.union(std::slice::from_ref(scene), stop).await;
+            if let Some(report) = reports.pop() {
+                return report;
+            }
+        }
+        let mut notebook = Notebook::new(scene, gate.name());
+        let tools = &self.tools;
+        let looked = match gate {
+            Gate::Spec => spec::check(scene),
+            Gate::Red => red::check(tools, scene, &mut notebook, stop).await,
+            Gate::Green => green::check(tools, scene, &mut notebook, stop).await,
+            Gate::Policy => policy::check(tools, scene).await,
+            Gate::Playtest => playtest::check(tools, scene).await,
+            Gate::Command(name) => command::check(tools, name, scene, &mut notebook, stop).await,
+            Gate::Union => Ok(Check::could_not_run("the union has no order", "nothing to do")),
+        };
+        let check = looked.unwrap_or_else(|error| unable(&error));
+        notebook.close(check, begun.elapsed())
     }
 
     /// The union gate for several orders at once, in this order: each one's commit on a fresh base, the line of them
     /// tested, and landed if green. Red: the culprits are found by bisection and the rest lands. One report per scene.
+    /// A report that fails may carry a proof: its worktree was put onto a newer base, and its frozen tests with it.
     pub async fn union(&self, scenes: &[Scene], stop: &Stop) -> Vec<GateReport> {
-        todo!()
+        let begun = Instant::now();
+        let ruled = union::union(&self.tools, scenes, stop).await;
+        let report = |(scene, ruled): (_, union::Ruled)| {
+            let mut notebook = Notebook::new(scene, Gate::Union.name());
+            let kept = ruled.runs.iter().try_for_each(|run| notebook.keep(run));
+            notebook.proof = ruled.proof;
+            let check = kept.err().map_or(ruled.check, |error| unable(&error));
+            notebook.close(check, begun.elapsed())
+        };
+        scenes.iter().zip(ruled).map(report).collect()
     }
 }
 

@@ -1,0 +1,169 @@
+//! The same tests on the base commit, before any order's work: ours, or there before us?
+//!
+//! One worker at a time tests a base, and what it found is kept for all, by (tree, command, environment). A pass stays
+//! true; a failure is believed for ten minutes only, since it may have been the machine's.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::evidence::Notebook;
+use super::findings::short;
+use super::lock;
+use super::run::{self, Outcome, Place, Run};
+use super::scene::Tools;
+use crate::check::Check;
+use crate::error::{Error, Result};
+use crate::floor;
+use crate::stop::Stop;
+use crate::workspace::Commit;
+
+const FAILURE_HOLDS_SECS: u64 = 600;
+
+/// What is known of a base.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// What its tests showed.
+    pub(super) outcome: Outcome,
+    /// The runs that were made now; none when it was known before.
+    pub(super) runs: Vec<Run>,
+    base: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    v: u32,
+    tree: String,
+    command: Vec<String>,
+    passed: bool,
+    /// Unix seconds.
+    at: u64,
+}
+
+impl Known {
+    /// `None` when the base is in order (an empty one is: nothing in it fails); else the gate's answer, which blames no order.
+    pub(super) fn in_the_way(&self) -> Option<Check> {
+        let base = short(&self.base);
+        match &self.outcome {
+            Outcome::Passed | Outcome::NoTests => None,
+            Outcome::Failed => Some(Check::could_not_run(
+                format!(
+                    "the project's own tests fail on the base commit {base}, before any order's work"
+                ),
+                "mend the tests of the base branch and commit; the orders wait and are not charged",
+            )),
+            Outcome::CouldNotRun { why, mend } => Some(Check::could_not_run(
+                format!("the project's tests can't be run on the base commit {base}: {why}"),
+                mend,
+            )),
+        }
+    }
+
+    /// One line for a gate that passed because of it.
+    pub(super) fn shown(&self) -> String {
+        let what = match self.outcome {
+            Outcome::NoTests => "has no tests yet",
+            _ if self.runs.is_empty() => "passes (tested before)",
+            _ if self.runs.len() > 1 => "passes (the second time; it failed once)",
+            _ => "passes",
+        };
+        format!("the base {} {what}", short(&self.base))
+    }
+
+    /// Puts the runs that were made now into an order's record.
+    pub(super) fn keep(&self, notebook: &mut Notebook<'_>) -> Result<()> {
+        self.runs.iter().try_for_each(|run| notebook.keep(run))
+    }
+}
+
+/// Tests `base`, or remembers that it was tested.
+pub(super) async fn baseline(tools: &Tools, base: &Commit, stop: &Stop) -> Result<Known> {
+    let known = |outcome, runs| Known { outcome, runs, base: base.commit.clone() };
+    if let Some(outcome) = recall(tools, &base.tree) {
+        return Ok(known(outcome, Vec::new()));
+    }
+    // Two runs of ours, and as much for those who stand before us.
+    let limit = tools.config.project.test.timeout.saturating_mul(6).max(Duration::from_secs(60));
+    let _guard = lock::take(&tools.floor, "baseline.lock", limit, stop).await?;
+    if let Some(outcome) = recall(tools, &base.tree) {
+        return Ok(known(outcome, Vec::new()));
+    }
+    let folder = tools.workspace.checkout("base", &base.commit).await?;
+    let place =
+        Place { kind: "base", folder, commit: Some(base.commit.clone()), tree: base.tree.clone() };
+    let mut runs = vec![run::tests(tools, place.clone(), stop).await];
+    if runs[0].outcome == Outcome::Failed {
+        // A base that fails stops everybody: it must fail twice.
+        runs.push(run::tests(tools, place, stop).await);
+    }
+    let outcome = runs.last().map_or(Outcome::NoTests, |run| run.outcome.clone());
+    remember(tools, &base.tree, &outcome)?;
+    Ok(known(outcome, runs))
+}
+
+/// Keeps a definite outcome of the tests on `tree`. Anything else is found out anew each time.
+pub(super) fn remember(tools: &Tools, tree: &str, outcome: &Outcome) -> Result<()> {
+    let passed = match outcome {
+        Outcome::Passed => true,
+        Outcome::Failed => false,
+        Outcome::NoTests | Outcome::CouldNotRun { .. } => return Ok(()),
+    };
+    let command = tools.config.project.test.command.clone();
+    let kept = Kept { v: 1, tree: tree.to_owned(), command, passed, at: floor::unix_now() };
+    let path = path(tools, tree);
+    let folder = path.parent().unwrap_or(&path);
+    std::fs::create_dir_all(folder).map_err(|error| Error::io("make", folder, error))?;
+    floor::replace(&path, &serde_json::to_vec(&kept).unwrap_or_default())
+}
+
+fn recall(tools: &Tools, tree: &str) -> Option<Outcome> {
+    // A cache may be deleted or damaged at any time: then the tests are simply run.
+    let kept: Kept = serde_json::from_slice(&std::fs::read(path(tools, tree)).ok()?).ok()?;
+    let same =
+        kept.v == 1 && kept.tree == tree && kept.command == tools.config.project.test.command;
+    let age = floor::unix_now().checked_sub(kept.at);
+    match kept.passed {
+        _ if !same => None,
+        true => Some(Outcome::Passed),
+        false => age.is_some_and(|age| age < FAILURE_HOLDS_SECS).then_some(Outcome::Failed),
+    }
+}
+
+fn path(tools: &Tools, tree: &str) -> PathBuf {
+    let test = &tools.config.project.test;
+    tools
+        .floor
+        .cache()
+        .join("baseline")
+        .join(format!("{}.json", key(tree, &test.command, &test.env)))
+}
+
+fn key(tree: &str, command: &[String], env: &BTreeMap<String, String>) -> String {
+    let parts = serde_json::to_vec(&(tree, command, env)).unwrap_or_default();
+    format!("{:x}", Sha256::digest(parts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_tree_command_or_environment_is_another_result() {
+        let words =
+            |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let none = BTreeMap::new();
+        let some = BTreeMap::from([("A".to_owned(), "1".to_owned())]);
+        let keys = [
+            key("t", &words(&["a", "b"]), &none),
+            key("u", &words(&["a", "b"]), &none),
+            key("t", &words(&["a b"]), &none),
+            key("t", &words(&["a", "b"]), &some),
+        ];
+        let distinct: std::collections::BTreeSet<&String> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len());
+        assert_eq!(keys[0], key("t", &words(&["a", "b"]), &none));
+    }
+}

@@ -1,0 +1,109 @@
+//! The gate GREEN: the frozen tests are as they were, and everything passes, twice.
+
+use super::evidence::Notebook;
+use super::findings::{bullets, counted, fenced, some};
+use super::frozen::Frozen;
+use super::red::TEST_RUN;
+use super::run::{self, Outcome, Place, Run};
+use super::scene::{Scene, Tools};
+use super::worktree::unchanged;
+use crate::check::Check;
+use crate::error::Result;
+use crate::stop::Stop;
+
+const DIFF_LIMIT_BYTES: usize = 8 * 1024;
+
+/// Looks at the code of the scene's order.
+pub(super) async fn check(
+    tools: &Tools,
+    scene: &Scene,
+    notebook: &mut Notebook<'_>,
+    stop: &Stop,
+) -> Result<Check> {
+    let (bench, tree) = match scene.work() {
+        Ok(work) => work,
+        Err(answer) => return Ok(answer),
+    };
+    let frozen = match remembered(scene)? {
+        Ok(frozen) => frozen,
+        Err(answer) => return Ok(answer),
+    };
+    if let Some(answer) = frozen_touched(tools, &frozen, tree).await? {
+        return Ok(answer);
+    }
+    let place =
+        Place { kind: "worktree", folder: bench.path.clone(), commit: None, tree: tree.to_owned() };
+    let mut runs: Vec<Run> = Vec::new();
+    while runs.len() < 2 && runs.iter().all(|run| run.outcome == Outcome::Passed) {
+        let run = run::tests(tools, place.clone(), stop).await;
+        notebook.keep(&run)?;
+        runs.push(run);
+    }
+    // Whatever the runs did to the worktree is put back before anything else is said.
+    let touched = unchanged(tools, scene, tree, &TEST_RUN).await?;
+    let unable = runs.iter().find_map(|run| run.outcome.unable());
+    if let Some(answer) = unable.or_else(|| not_green(&runs)).or(touched) {
+        return Ok(answer);
+    }
+    let written = tools.workspace.changes(&frozen.tree, tree).await.map(|changes| changes.len());
+    let mut shown =
+        format!("the tests pass, twice; {} unchanged", counted(frozen.files.len(), "frozen file"));
+    if !frozen.thawed.is_empty() {
+        shown.push_str(&format!(", {} thawed", counted(frozen.thawed.len(), "file")));
+    }
+    if let Ok(written) = written {
+        shown.push_str(&format!("; {} changed since RED", counted(written, "file")));
+    }
+    Ok(Check::pass(shown))
+}
+
+/// The answer unless every run passed.
+fn not_green(runs: &[Run]) -> Option<Check> {
+    let nth = runs.iter().position(|run| run.outcome != Outcome::Passed)?;
+    let run = &runs[nth];
+    let why = match nth {
+        0 => format!("the tests fail: {}", run.ended),
+        _ => "the tests are flaky with this code: passed once, failed once".to_owned(),
+    };
+    let (command, ended, shown) = (&run.command, &run.ended, fenced(&run.tail(80)));
+    Some(Check::fail_with(why, format!("`{command}`, run {}, {ended}:\n\n{shown}", nth + 1)))
+}
+
+/// The list of frozen files that the journal remembers.
+fn remembered(scene: &Scene) -> Result<Result<Frozen, Check>> {
+    let Some(proof) = &scene.frozen else {
+        return Ok(Err(Check::fail_with(
+            "no tests were frozen: RED has not passed for this order",
+            "There are no frozen tests on record, so nothing can be shown to pass because of this work. \
+             The order has to go through TESTS_PRE.",
+        )));
+    };
+    Ok(Frozen::load(&scene.papers, proof)?.map_err(|why| {
+        Check::fail_with(
+            format!("the record of frozen tests {why}"),
+            format!(
+                "The record of frozen tests {why}. It is shopfloor's own; put the order back to TESTS_PRE to freeze anew."
+            ),
+        )
+    }))
+}
+
+/// The answer when a frozen file is not as it was.
+async fn frozen_touched(tools: &Tools, frozen: &Frozen, tree: &str) -> Result<Option<Check>> {
+    let broken = frozen.broken(&tools.workspace, tree).await?;
+    if broken.is_empty() {
+        return Ok(None);
+    }
+    let paths: Vec<String> = broken.iter().map(|broken| broken.path.clone()).collect();
+    let diff = tools.workspace.diff(&frozen.tree, tree, &paths, DIFF_LIMIT_BYTES).await;
+    let diff = diff.map_or_else(|_| String::new(), |diff| fenced(&diff));
+    let lines: Vec<String> =
+        broken.iter().map(|broken| format!("{} {}", broken.path, broken.what)).collect();
+    Ok(Some(Check::fail_with(
+        format!("frozen tests were touched: {}", some(&lines)),
+        format!(
+            "Tests are frozen once RED has passed. Put these back as they were and mend the code instead:\n\n{}\n{diff}",
+            bullets(&lines)
+        ),
+    )))
+}

@@ -1,0 +1,94 @@
+//! A lock over all processes of the floor: a file in `run/`, flock'ed. The kernel lets go of it when its holder dies.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Kind, Result};
+use crate::floor::Floor;
+use crate::stop::Stop;
+
+/// The lock, as long as it lives.
+#[derive(Debug)]
+pub(super) struct Guard(#[expect(dead_code, reason = "closing the file gives the lock back")] File);
+
+/// Waits for the lock `name` at most `limit`, and not at all once we are told to end at once.
+pub(super) async fn take(floor: &Floor, name: &str, limit: Duration, stop: &Stop) -> Result<Guard> {
+    let path = floor.run().join(name);
+    let file = open(floor, &path)?;
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => {
+                sign(&file);
+                return Ok(Guard(file));
+            }
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path, error)),
+        }
+        if begun.elapsed() > limit {
+            let message = format!(
+                "waited {} s for {}, which process {} holds",
+                limit.as_secs(),
+                path.display(),
+                holder(&file)
+            );
+            return Err(Error::new(Kind::TimedOut, message).hint(
+                "look at what that process is testing; the lock is given back when it ends",
+            ));
+        }
+        tokio::select! {
+            () = stop.now_asked() => {
+                let message = format!("stopped while waiting for {}", path.display());
+                return Err(Error::new(Kind::Environment, message)
+                    .hint("nothing: it is done again when the worker runs again"));
+            }
+            () = tokio::time::sleep(Duration::from_millis(50)) => {}
+        }
+    }
+}
+
+fn open(floor: &Floor, path: &PathBuf) -> Result<File> {
+    let folder = floor.run();
+    std::fs::create_dir_all(&folder).map_err(|error| Error::io("make", &folder, error))?;
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    opened.map_err(|error| Error::io("open", path, error))
+}
+
+/// Who holds it, for the message of whoever waits too long. Only a remark: the lock itself is the kernel's.
+fn sign(mut file: &File) {
+    let mut write = || -> std::io::Result<()> {
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(std::process::id().to_string().as_bytes())
+    };
+    drop(write());
+}
+
+fn holder(mut file: &File) -> String {
+    let mut text = String::new();
+    let read = file.rewind().and_then(|()| file.take(20).read_to_string(&mut text));
+    if read.is_err() || text.is_empty() { "unknown".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_at_a_time_with_a_limit_and_an_ear_for_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let floor = Floor::of_queue(folder.path());
+        let stop = Stop::new();
+        let held = take(&floor, "x.lock", Duration::from_secs(5), &stop).await.unwrap();
+        let late = take(&floor, "x.lock", Duration::ZERO, &stop).await.unwrap_err();
+        assert_eq!(late.kind(), Kind::TimedOut);
+        assert!(late.to_string().contains(&std::process::id().to_string()), "{late}");
+        stop.ask_now();
+        let stopped = take(&floor, "x.lock", Duration::from_secs(60), &stop).await.unwrap_err();
+        assert!(stopped.to_string().contains("stopped"), "{stopped}");
+        drop(held);
+        drop(take(&floor, "x.lock", Duration::ZERO, &Stop::new()).await.unwrap());
+    }
+}

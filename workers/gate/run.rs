@@ -1,0 +1,320 @@
+//! One run of a command, and what it means: passed, failed, or could not run.
+//!
+//! Exit 0 is a pass unless no test was executed. Another exit code is a failure of what was tested, except 126 and 127
+//! (the command can't be found or started). A signal, a time-out and a start that failed say nothing about the order.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::count::executed;
+use super::scene::Tools;
+use crate::check::Check;
+use crate::error::Error;
+use crate::process::{self, Ended, Program, Ran};
+use crate::stop::Stop;
+
+/// What one run showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Outcome {
+    /// Something was tested, and it is as it should be.
+    Passed,
+    /// Something was tested, and it is not.
+    Failed,
+    /// The command ended in good order and tested nothing. It counts as "could not run" except where an empty base is fine.
+    NoTests,
+    /// Nothing was found out.
+    CouldNotRun {
+        /// One line.
+        why: String,
+        /// What a person does about it.
+        mend: String,
+    },
+}
+
+/// Where a command runs.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// `worktree`, `base` or `union`.
+    pub(super) kind: &'static str,
+    /// The folder.
+    pub(super) folder: PathBuf,
+    /// The commit that stands there, where one does.
+    pub(super) commit: Option<String>,
+    /// The tree that stands there.
+    pub(super) tree: String,
+}
+
+/// One run, as it is put on record.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    /// The command as a person would type it.
+    pub(super) command: String,
+    /// Where it ran.
+    pub(super) place: Place,
+    /// Names of the variables it got beyond the allowlist. Never their values.
+    pub(super) variables: Vec<String>,
+    /// When it began, wall clock.
+    pub(super) started: jiff::Timestamp,
+    /// How it ended: `exit 1`, `signal 9`, `timed out`, `not started`.
+    pub(super) ended: String,
+    /// What it printed: the last bytes of both streams.
+    pub(super) output: Vec<u8>,
+    /// Bytes that came before those.
+    pub(super) dropped: u64,
+    /// How long it took.
+    pub(super) took: Duration,
+    /// What it showed.
+    pub(super) outcome: Outcome,
+}
+
+impl Outcome {
+    /// The gate's answer when the run found nothing out; `None` when it passed or failed.
+    pub(super) fn unable(&self) -> Option<Check> {
+        match self {
+            Self::Passed | Self::Failed => None,
+            Self::NoTests => Some(Check::could_not_run(
+                "the test command executed no test at all",
+                "set [project.test] command in shopfloor.toml to a command that runs the project's tests",
+            )),
+            Self::CouldNotRun { why, mend } => Some(Check::could_not_run(why, mend)),
+        }
+    }
+}
+
+impl Run {
+    /// The end of the output as text: at most `lines` lines and 8 KiB, without terminal escapes.
+    pub(super) fn tail(&self, lines: usize) -> String {
+        tail(&String::from_utf8_lossy(&self.output), lines)
+    }
+}
+
+/// The project's test command in `place`.
+pub(super) async fn tests(tools: &Tools, place: Place, stop: &Stop) -> Run {
+    let test = &tools.config.project.test;
+    let setting = Setting {
+        argv: &test.command,
+        env: &test.env,
+        limit: test.timeout,
+        table: "[project.test]",
+        counts_tests: true,
+    };
+    run(tools, &setting, place, stop).await
+}
+
+/// A gate of the user's own in `place`: its exit code alone counts.
+pub(super) async fn command(
+    tools: &Tools,
+    name: &str,
+    argv: &[String],
+    limit: Duration,
+    place: Place,
+    stop: &Stop,
+) -> Run {
+    let table = format!("[gate.{name}]");
+    let env = BTreeMap::new();
+    let setting = Setting { argv, env: &env, limit, table: &table, counts_tests: false };
+    run(tools, &setting, place, stop).await
+}
+
+struct Setting<'a> {
+    argv: &'a [String],
+    env: &'a BTreeMap<String, String>,
+    limit: Duration,
+    /// The table of shopfloor.toml it stands in, for advice.
+    table: &'a str,
+    counts_tests: bool,
+}
+
+async fn run(tools: &Tools, setting: &Setting<'_>, place: Place, stop: &Stop) -> Run {
+    let mut run = Run {
+        command: shlex::try_join(setting.argv.iter().map(String::as_str))
+            .unwrap_or_else(|_| setting.argv.join(" ")),
+        variables: setting.env.keys().cloned().collect(),
+        started: jiff::Timestamp::now(),
+        ended: "not started".to_owned(),
+        output: Vec::new(),
+        dropped: 0,
+        took: Duration::ZERO,
+        outcome: Outcome::CouldNotRun { why: String::new(), mend: String::new() },
+        place,
+    };
+    if setting.argv.is_empty() {
+        run.outcome = Outcome::CouldNotRun {
+            why: format!("there is no command in {}", setting.table),
+            mend: format!("set {} command in shopfloor.toml", setting.table),
+        };
+        return run;
+    }
+    let cookie = run_cookie(&tools.cookie);
+    match start(tools, setting, &run.place.folder, &cookie, stop).await {
+        Ok(ran) => {
+            run.outcome = classify(&ran, setting);
+            run.ended = ran.ended.to_string();
+            run.took = ran.took;
+            run.dropped = ran.dropped;
+            run.output = ran.output;
+        }
+        Err(error) => {
+            run.outcome = Outcome::CouldNotRun {
+                why: error.to_string(),
+                mend: error.next_step().unwrap_or("start the command by hand once").to_owned(),
+            };
+            run.output = format!("{error}\n").into_bytes();
+        }
+    }
+    run
+}
+
+async fn start(
+    tools: &Tools,
+    setting: &Setting<'_>,
+    folder: &Path,
+    cookie: &str,
+    stop: &Stop,
+) -> Result<Ran, Error> {
+    let mut program = Program::new(setting.argv, folder, cookie)?;
+    for (name, value) in setting.env {
+        program = program.env(name, value);
+    }
+    let keep = usize::try_from(tools.config.limits.output_kib).unwrap_or(1024).saturating_mul(1024);
+    let ran = program.run(b"", setting.limit, keep, stop).await;
+    // Its group is dead by now. What left the group (a daemon that a test started) is found by its cookie.
+    let cookie = cookie.to_owned();
+    let ended = tokio::task::spawn_blocking(move || {
+        process::end_all(&cookie, Duration::from_secs(10));
+    });
+    drop(ended.await);
+    ran
+}
+
+/// A cookie of this run alone: the dot keeps run 1 from being a prefix of run 12.
+fn run_cookie(cookie: &str) -> String {
+    static RUNS: AtomicU64 = AtomicU64::new(1);
+    format!("{cookie}/run-{}.", RUNS.fetch_add(1, Ordering::Relaxed))
+}
+
+fn classify(ran: &Ran, setting: &Setting<'_>) -> Outcome {
+    let could_not = |why: String, mend: String| Outcome::CouldNotRun { why, mend };
+    let table = setting.table;
+    match ran.ended {
+        Ended::Exit(code @ (126 | 127)) => could_not(
+            format!("the command in {table} can't be run: exit {code}"),
+            format!(
+                "correct {table} command in shopfloor.toml, or install what it needs; the transcript has its words"
+            ),
+        ),
+        // A report that says "nothing ran" is believed only when all of it is there.
+        Ended::Exit(code) if setting.counts_tests && tested_nothing(code, ran) => Outcome::NoTests,
+        Ended::Exit(0) => Outcome::Passed,
+        Ended::Exit(_) => Outcome::Failed,
+        Ended::Signal(signal) => could_not(
+            format!("the command in {table} was ended by signal {signal}"),
+            "look for what killed it (memory, a person), then it is tried again".to_owned(),
+        ),
+        Ended::TimedOut => could_not(
+            format!("the command in {table} ran longer than {} s", setting.limit.as_secs_f64()),
+            format!("raise {table} timeout in shopfloor.toml, or find out what hangs in it"),
+        ),
+        Ended::Stopped => could_not(
+            format!("the command in {table} was stopped: we were told to end at once"),
+            "nothing: it runs again when the worker does".to_owned(),
+        ),
+    }
+}
+
+/// Runners that find no test exit with 0, pytest and unittest with 5, nextest with 4, jest and vitest with 1.
+fn tested_nothing(code: i32, ran: &Ran) -> bool {
+    matches!(code, 0 | 1 | 4 | 5)
+        && ran.dropped == 0
+        && executed(&ran.text()) == Some(0)
+        && (code != 1 || ran.text().contains("No test"))
+}
+
+fn tail(text: &str, lines: usize) -> String {
+    const MOST_BYTES: usize = 8 * 1024;
+    let plain = super::count::without_escapes(text);
+    let all: Vec<&str> = plain.trim_end().lines().collect();
+    let mut kept = all[all.len().saturating_sub(lines)..].join("\n");
+    if kept.len() > MOST_BYTES {
+        let mut from = kept.len() - MOST_BYTES;
+        while !kept.is_char_boundary(from) {
+            from += 1;
+        }
+        kept.drain(..from);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classified(ended: Ended, output: &str, counts_tests: bool) -> Outcome {
+        let ran = Ran {
+            ended,
+            output: output.as_bytes().to_vec(),
+            dropped: 0,
+            took: Duration::from_secs(1),
+        };
+        let env = BTreeMap::new();
+        let limit = Duration::from_secs(1);
+        let table = "[project.test]";
+        classify(&ran, &Setting { argv: &[], env: &env, limit, table, counts_tests })
+    }
+
+    #[test]
+    fn each_end_of_a_command_has_one_of_three_meanings() {
+        assert_eq!(classified(Ended::Exit(0), "fine", true), Outcome::Passed);
+        assert_eq!(classified(Ended::Exit(1), "not ok", true), Outcome::Failed);
+        assert_eq!(classified(Ended::Exit(101), "running 0 tests\nerror", true), Outcome::Failed);
+        for ended in [
+            Ended::Exit(126),
+            Ended::Exit(127),
+            Ended::Signal(9),
+            Ended::Signal(11),
+            Ended::TimedOut,
+            Ended::Stopped,
+        ] {
+            let outcome = classified(ended, "", true);
+            assert!(matches!(outcome, Outcome::CouldNotRun { .. }), "{ended}: {outcome:?}");
+            assert!(outcome.unable().is_some());
+        }
+    }
+
+    #[test]
+    fn nothing_tested_is_no_pass() {
+        let nothing = [
+            (0, "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored\n"),
+            (5, "==== no tests ran in 0.01s ====\n"),
+            (0, "# tests 0\n"),
+            (0, "?   \tx\t[no test files]\n"),
+            (4, "error: no tests to run\n"),
+            (1, "No tests found, exiting with code 1\n"),
+        ];
+        for (code, output) in nothing {
+            assert_eq!(classified(Ended::Exit(code), output, true), Outcome::NoTests, "{output}");
+        }
+        assert_eq!(classified(Ended::Exit(0), nothing[0].1, false), Outcome::Passed);
+        // A build that fails after an empty first part is a failure, not an empty run.
+        assert_eq!(classified(Ended::Exit(1), "running 0 tests\nboom\n", true), Outcome::Failed);
+    }
+
+    #[test]
+    fn a_tail_keeps_the_end() {
+        assert_eq!(tail("a\nb\nc\n", 2), "b\nc");
+        let long = "é".repeat(10_000);
+        assert!(tail(&long, 5).len() <= 8 * 1024);
+    }
+
+    #[test]
+    fn no_runs_cookie_is_the_beginning_of_anothers() {
+        let cookies: Vec<String> = (0..30).map(|_| run_cookie("w/g")).collect();
+        for (at, cookie) in cookies.iter().enumerate() {
+            let others = cookies.iter().enumerate().filter(|(other, _)| *other != at);
+            assert!(others.into_iter().all(|(_, other)| !other.starts_with(cookie.as_str())));
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The gate UNION: several orders land together, as a line of commits on a fresh base whose tip passes the tests.
+//!
+//! A line that fails is bisected by its prefixes: the first order with which it fails is sent back, with what it stands
+//! on, and the rest goes on. An order that is sent back finds its worktree on the fresh base, so that it meets there what
+//! it did not get on with.
+
+use std::time::Duration;
+
+use super::baseline::{self, baseline};
+use super::findings::{bullets, fenced, short, some};
+use super::frozen::Frozen;
+use super::line::{self, Line, Link, Member, Met};
+use super::lock;
+use super::message::message;
+use super::papers::{self, Paper};
+use super::run::{Outcome, Run};
+use super::scene::{Scene, Tools, unable};
+use super::trials::{Trial, Trials};
+use super::worktree::{Suspect, unchanged};
+use crate::check::Check;
+use crate::error::Result;
+use crate::order::OrderId;
+use crate::stop::Stop;
+use crate::workspace::{Commit, Composed, Landed};
+
+const MESSAGE: &str = "commit-message.md";
+const MESSAGE_LIMIT_BYTES: u64 = 64 * 1024;
+/// Times we begin again because the base moved while we tested.
+const MOST_ROUNDS: usize = 5;
+
+/// What the commit worker's agent may not do.
+const COMMITTER: Suspect<'static> = Suspect {
+    who: "the commit stage",
+    advice: "Write the message on the desk and change nothing in the worktree.",
+};
+
+/// One order's outcome, with the runs that show it.
+#[derive(Debug)]
+pub(super) struct Ruled {
+    pub(super) check: Check,
+    pub(super) runs: Vec<Run>,
+    /// The new list of frozen files, when its worktree was put onto a newer base.
+    pub(super) proof: Option<String>,
+    /// True when it goes back because of what it met on the base or the line.
+    rework: bool,
+}
+
+impl Ruled {
+    fn plain(check: Check) -> Self {
+        Self { check, runs: Vec::new(), proof: None, rework: false }
+    }
+}
+
+/// Tests the scenes' orders together and lands what is green. One outcome per scene, in their order.
+pub(super) async fn union(tools: &Tools, scenes: &[Scene], stop: &Stop) -> Vec<Ruled> {
+    let ruled = scenes.iter().map(|_| None).collect();
+    let trials = Trials::new(tools, stop);
+    let mut shift = Shift { tools, stop, scenes, ruled, trials };
+    let limit = tools.config.project.test.timeout.saturating_mul(20).max(Duration::from_secs(60));
+    match lock::take(&tools.floor, "union.lock", limit, stop).await {
+        Ok(_guard) => {
+            if let Err(error) = shift.work().await {
+                shift.rule_rest(&unable(&error));
+            }
+            shift.send_back().await;
+        }
+        Err(error) => shift.rule_rest(&unable(&error)),
+    }
+    let left = || Ruled::plain(Check::could_not_run("nothing was found out", "try again"));
+    shift.ruled.into_iter().map(|ruled| ruled.unwrap_or_else(left)).collect()
+}
+
+/// One union under way.
+struct Shift<'a> {
+    tools: &'a Tools,
+    stop: &'a Stop,
+    scenes: &'a [Scene],
+    ruled: Vec<Option<Ruled>>,
+    trials: Trials<'a>,
+}
+
+/// What became of one round.
+enum Round {
+    /// Everybody is ruled upon.
+    Over,
+    /// Somebody was taken out: go on with the rest on the same base.
+    Dropped,
+    /// The base moved.
+    BaseMoved,
+}
+
+impl<'a> Shift<'a> {
+    async fn work(&mut self) -> Result<()> {
+        self.enter().await;
+        for _ in 0..MOST_ROUNDS {
+            let base = self.tools.workspace.base().await?;
+            loop {
+                match self.round(&base).await? {
+                    Round::Over => return Ok(()),
+                    Round::Dropped => {}
+                    Round::BaseMoved => break,
+                }
+            }
+        }
+        self.rule_rest(&Check::could_not_run(
+            format!("the base moved {MOST_ROUNDS} times while the union was tested"),
+            "wait until fewer commits come in; it is tried again by itself",
+        ));
+        Ok(())
+    }
+
+    /// Rules upon those that can't take part at all.
+    async fn enter(&mut self) {
+        for (index, scene) in self.scenes.iter().enumerate() {
+            let answer = match scene.work() {
+                Err(answer) => Some(answer),
+                Ok((_, tree)) => {
+                    let before = scene.tree_before.as_deref().unwrap_or(tree);
+                    unchanged(self.tools, scene, before, &COMMITTER)
+                        .await
+                        .unwrap_or_else(|error| Some(unable(&error)))
+                }
+            };
+            self.ruled[index] = answer.map(Ruled::plain);
+        }
+    }
+
+    /// One line: composed, tested, landed; or one order fewer.
+    async fn round(&mut self, base: &Commit) -> Result<Round> {
+        let members = self.members()?;
+        let line = line::compose(&self.tools.workspace, base, &members).await?;
+        let Some(tip) = line.tip().cloned() else {
+            self.rule_others(&line, base);
+            return Ok(Round::Over);
+        };
+        match self.trials.of(&tip).await? {
+            Trial::Green(flaky) => self.land(base, &line, &tip, flaky).await,
+            Trial::Red => self.drop_culprit(base, &line).await,
+            Trial::Unable(answer) => {
+                self.rule_rest(&answer);
+                Ok(Round::Over)
+            }
+        }
+    }
+
+    fn members(&self) -> Result<Vec<Member<'a>>> {
+        let scenes = self.scenes;
+        let open = scenes.iter().enumerate().filter(|(index, _)| self.ruled[*index].is_none());
+        let mut members = Vec::new();
+        for (index, scene) in open {
+            if let Ok((bench, tree)) = scene.work() {
+                let message = commit_message(scene)?;
+                members.push(Member { index, scene, bench, tree, message });
+            }
+        }
+        Ok(members)
+    }
+
+    async fn land(
+        &mut self,
+        base: &Commit,
+        line: &Line,
+        tip: &Commit,
+        flaky: bool,
+    ) -> Result<Round> {
+        let order = |link: &Link| (self.scenes[link.index].order.clone(), link.commit.clone());
+        let landing: Vec<(OrderId, Commit)> = line.links.iter().map(order).collect();
+        match self.tools.workspace.land(base, &landing).await? {
+            Landed::BaseMoved => return Ok(Round::BaseMoved),
+            Landed::Done => {}
+        }
+        // The tip is the next base: whoever comes next need not test it again. A cache that can't be written costs a run.
+        drop(baseline::remember(self.tools, &tip.tree, &Outcome::Passed));
+        for (nth, link) in line.links.iter().enumerate() {
+            let others = landing.iter().enumerate().filter(|(other, _)| *other != nth);
+            let others: Vec<&str> = others.map(|(_, (id, _))| id.as_str()).collect();
+            let company = match others.as_slice() {
+                [] => String::new(),
+                others => format!(" with {}", some(others)),
+            };
+            let again = if flaky { ", the second time (they failed once)" } else { "" };
+            let check = Check::pass(format!(
+                "landed as {} on {}{company}; the tests pass on all of it{again}",
+                short(&link.commit.commit),
+                short(&base.commit)
+            ));
+            let runs = self.trials.on(&tip.tree).to_vec();
+            self.ruled[link.index] = Some(Ruled { runs, ..Ruled::plain(check) });
+        }
+        self.rule_others(line, base);
+        Ok(Round::Over)
+    }
+
+    /// Rules upon those that the landed line does not hold.
+    fn rule_others(&mut self, line: &Line, base: &Commit) {
+        for &index in &line.present {
+            let shown = format!("the base {} holds this work already", short(&base.commit));
+            self.ruled[index] = Some(Ruled::plain(Check::pass(shown)));
+        }
+        for (index, error) in &line.unable {
+            self.ruled[*index] = Some(Ruled::plain(unable(error)));
+        }
+        for met in &line.met {
+            let ruled = Ruled::plain(conflict(met));
+            self.ruled[met.index] = Some(Ruled { rework: true, ..ruled });
+        }
+    }
+
+    /// Takes the first order out with which the line fails, if it is one of theirs and not the base.
+    async fn drop_culprit(&mut self, base: &Commit, line: &Line) -> Result<Round> {
+        let known = baseline(self.tools, base, self.stop).await?;
+        if let Some(answer) = known.in_the_way() {
+            self.rule_rest(&answer);
+            return Ok(Round::Over);
+        }
+        // The first `green` links pass, the first `red` fail.
+        let (mut green, mut red) = (0, line.links.len());
+        while red - green > 1 {
+            let middle = green + (red - green) / 2;
+            match self.trials.of(&line.links[middle - 1].commit).await? {
+                Trial::Green(_) => green = middle,
+                Trial::Red => red = middle,
+                Trial::Unable(answer) => {
+                    self.rule_rest(&answer);
+                    return Ok(Round::Over);
+                }
+            }
+        }
+        let culprit = &line.links[red - 1];
+        let before: Vec<&Scene> =
+            line.links[..red - 1].iter().map(|link| &self.scenes[link.index]).collect();
+        let mut runs = match line.links[..red - 1].last() {
+            Some(link) => self.trials.on(&link.commit.tree).to_vec(),
+            None => Vec::new(),
+        };
+        let failing = self.trials.on(&culprit.commit.tree);
+        let check = failed_on(base, &before, failing);
+        runs.extend_from_slice(failing);
+        self.ruled[culprit.index] = Some(Ruled { check, runs, proof: None, rework: true });
+        Ok(Round::Dropped)
+    }
+
+    /// Gives everybody who has no outcome yet this one.
+    fn rule_rest(&mut self, check: &Check) {
+        for ruled in self.ruled.iter_mut().filter(|ruled| ruled.is_none()) {
+            *ruled = Some(Ruled::plain(check.clone()));
+        }
+    }
+
+    /// Puts the worktrees of those who go back onto the base as it is now, and tells them so.
+    async fn send_back(&mut self) {
+        for (scene, ruled) in self.scenes.iter().zip(&mut self.ruled) {
+            let Some(ruled) = ruled.as_mut().filter(|ruled| ruled.rework) else { continue };
+            let told = match rebased(self.tools, scene).await {
+                Ok((told, proof)) => {
+                    ruled.proof = proof;
+                    told
+                }
+                Err(error) => format!("Its worktree could not be put onto the fresh base: {error}"),
+            };
+            if let Check::Fail { findings, .. } = &mut ruled.check {
+                findings.push_str(&format!("\n{told}\n"));
+            }
+        }
+    }
+}
+
+/// Puts an order's worktree onto the fresh base. Says what it finds there, and the proof of its frozen files.
+async fn rebased(tools: &Tools, scene: &Scene) -> Result<(String, Option<String>)> {
+    let Ok((bench, tree)) = scene.work() else { return Ok((String::new(), None)) };
+    let workspace = &tools.workspace;
+    let fresh = workspace.base().await?;
+    if fresh == bench.base {
+        return Ok(("Its worktree stands on the fresh base already.".to_owned(), None));
+    }
+    let (tree, met) = match workspace.compose(&fresh, &bench.base, tree, "rework").await? {
+        Composed::Clean(commit) => (commit.tree, Vec::new()),
+        Composed::Conflict { files, tree } => (tree, files),
+    };
+    let remembered = match &scene.frozen {
+        Some(proof) => Frozen::load(&scene.papers, proof)?.ok(),
+        None => None,
+    };
+    workspace.restart(&scene.order, scene.generation, &fresh, &tree).await?;
+    let mut told = format!("The worktree now stands on the fresh base {}.", short(&fresh.commit));
+    if !met.is_empty() {
+        told.push_str(&format!(
+            " These files hold conflict markers there; bring both sides together:\n\n{}",
+            bullets(&met)
+        ));
+    }
+    // The frozen tests have moved with it, by our own hand: what they are now is what is frozen.
+    let proof = match remembered {
+        Some(frozen) => {
+            Some(frozen.moved(workspace, &fresh, &tree, &met).await?.write(&scene.papers)?)
+        }
+        None => None,
+    };
+    Ok((told, proof))
+}
+
+fn conflict(met: &Met) -> Check {
+    let files = &met.files;
+    let with = match met.with.as_slice() {
+        [] => "what landed on the base meanwhile".to_owned(),
+        orders => format!("the order {}", some(orders)),
+    };
+    Check::fail_with(
+        format!("conflicts with {with} in {}", some(files)),
+        format!("The change and {with} changed the same lines of:\n\n{}", bullets(files)),
+    )
+}
+
+fn failed_on(base: &Commit, before: &[&Scene], failing: &[Run]) -> Check {
+    let base = short(&base.commit);
+    let names = || before.iter().map(|scene| scene.order.as_str());
+    let (why, stands) = if before.is_empty() {
+        let why = format!("the tests fail on the fresh base {base} with this order's change");
+        (why, format!("The tests pass on the base {base} and fail with this order's change on it."))
+    } else {
+        let why = format!("the tests fail once it stands on {} (base {base})", some(names()));
+        let list: String = before
+            .iter()
+            .map(|scene| format!("- {}: {}\n", scene.order, scene.request.title.escape_debug()))
+            .collect();
+        let stands = format!(
+            "The tests pass on the base {base} with these orders and fail once this one stands on them:\n\n{list}"
+        );
+        (why, stands)
+    };
+    let output = failing.last().map_or_else(String::new, |run| {
+        format!("\n`{}`, {}, twice:\n\n{}", run.command, run.ended, fenced(&run.tail(80)))
+    });
+    Check::fail_with(why, format!("{stands}\n{output}"))
+}
+
+fn commit_message(scene: &Scene) -> Result<String> {
+    let written = match papers::look(&scene.papers, MESSAGE, MESSAGE_LIMIT_BYTES)? {
+        Paper::Plain { bytes, .. } => String::from_utf8_lossy(&bytes).into_owned(),
+        // The title will do: a message that can't be read is not worth another session.
+        Paper::Missing | Paper::Unfit(_) => String::new(),
+    };
+    Ok(message(&written, &scene.request.title, &scene.order))
+}
