@@ -84,13 +84,10 @@ async fn single(shop: &Shop, mut job: Job, stop: &Stop) -> Gated {
         }
         let report = shop.gates.check(step.gate, &job.scene(&shop.stage), stop).await;
         tell(shop, &job, &report);
-        if let Some(proof) = report.proof.clone().filter(|_| report.check.passed()) {
-            let note = Note { proof: Some(proof), ..Note::of(topic::FROZEN, "test files frozen") };
-            match job.claim.note(&note) {
-                Ok(Moved::Done) => {}
-                Ok(Moved::LostClaim(why)) => return Gated::Lost(job.id().clone(), why),
-                Err(error) => return Gated::Broken(error),
-            }
+        match remember_proof(&job, &report) {
+            Ok(Moved::Done) => {}
+            Ok(Moved::LostClaim(why)) => return Gated::Lost(job.id().clone(), why),
+            Err(error) => return Gated::Broken(error),
         }
         let passed = report.check.passed();
         reports.push(report);
@@ -114,9 +111,19 @@ async fn union(shop: &Shop, jobs: Vec<Job>, stop: &Stop) -> Vec<Gated> {
     let reports = shop.gates.union(&scenes, stop).await;
     for (job, report) in fit.into_iter().zip(reports) {
         tell(shop, &job, &report);
-        gated.push(Gated::Ruled(Box::new(job), vec![report]));
+        gated.push(match remember_proof(&job, &report) {
+            Ok(Moved::Done) => Gated::Ruled(Box::new(job), vec![report]),
+            Ok(Moved::LostClaim(why)) => Gated::Lost(job.id().clone(), why),
+            Err(error) => Gated::Broken(error),
+        });
     }
     gated
+}
+
+/// Puts on record what the frozen tests are now: RED froze them, or the union put the worktree onto a newer base.
+fn remember_proof(job: &Job, report: &GateReport) -> crate::error::Result<Moved> {
+    let Some(proof) = report.proof.clone() else { return Ok(Moved::Done) };
+    job.claim.note(&Note { proof: Some(proof), ..Note::of(topic::FROZEN, "test files frozen") })
 }
 
 fn tell(shop: &Shop, job: &Job, report: &GateReport) {
