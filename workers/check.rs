@@ -86,7 +86,8 @@ pub struct GateReport {
     /// Transcripts, relative to the order's folder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transcripts: Vec<String>,
-    /// What the gate wants remembered: RED has the SHA-256 of the list of frozen test files.
+    /// What is to be remembered as `history::topic::FROZEN` whatever the outcome: the SHA-256 of the list of frozen test
+    /// files. RED has one, and UNION when it put an order's worktree onto a newer base and its frozen tests with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<String>,
 }
