@@ -149,7 +149,14 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        let protected = [".github/**", ".gitlab-ci.yml", ".ci/**", "shopfloor.toml", ".git*"];
+        let protected = [
+            ".github/**",
+            ".gitlab-ci.yml",
+            ".ci/**",
+            "shopfloor.toml",
+            ".gitmodules",
+            ".gitattributes",
+        ];
         Self {
             protected: protected.map(str::to_owned).to_vec(),
             max_lines: 5_000,

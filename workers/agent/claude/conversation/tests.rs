@@ -1,3 +1,5 @@
+//! Conversations as they were recorded, and what the driver makes of them.
+
 use super::*;
 use crate::verdict::Verdict;
 use serde_json::json;
