@@ -94,7 +94,7 @@ impl Journal {
             Content::Missing => Ok(Self::default()),
             Content::Fault(why) => Err(format!("{JOURNAL} {why}")),
             Content::Bytes(bytes, _) => {
-                Self::parse(&bytes).map_err(|why| format!("{JOURNAL}: {why}"))
+                Self::parse(&bytes).map_err(|why| format!("corrupt: {JOURNAL}: {why}"))
             }
         })
     }

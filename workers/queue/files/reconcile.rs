@@ -52,7 +52,7 @@ pub(super) fn find(
 ) -> Finding {
     let journal = match journal {
         Ok(journal) => journal,
-        Err(why) => return Finding::Broken(format!("corrupt: {why}")),
+        Err(why) => return Finding::Broken(why.clone()),
     };
     if let Some(other) = journal.begun_for.as_deref().filter(|&other| other != id.as_str()) {
         return Finding::Broken(format!(
