@@ -121,7 +121,9 @@ impl Worker<'_> {
                 }
             };
             batches += 1;
-            let outcome = batch::run(self.shop, board, &mut self.passed, picked, stop).await;
+            // Boxed: the state of a whole session is large, and most of a worker's life is spent without one.
+            let run = batch::run(self.shop, board, &mut self.passed, picked, stop);
+            let outcome = Box::pin(run).await;
             match outcome {
                 Ok(outcome) => self.learn(&outcome)?,
                 Err(error) => return Err(self.out_of_order(error, board, stop).await),
