@@ -43,7 +43,8 @@ struct Launcher {
 impl Launcher {
     fn start(house: &House, args: &[&str]) -> Self {
         let mut command = house.command("shopfloor");
-        command.arg("start").args(args).stdout(Stdio::null()).stderr(Stdio::null());
+        let heard = fs::File::create(house.path("launcher.txt")).unwrap();
+        command.arg("start").args(args).stdout(Stdio::null()).stderr(heard);
         Self { child: command.spawn().unwrap() }
     }
 
@@ -221,9 +222,15 @@ fn every_worker_is_killed_in_turn() {
     launcher.signal("TERM");
     let code = launcher.end(Duration::from_secs(60));
     let orphans = left_over(&house.path(""));
+    if code != Some(0) {
+        println!("{}", fs::read_to_string(house.path("launcher.txt")).unwrap_or_default());
+    }
     row(
         &format!("kill -9 of every worker in turn, {killed} times, {count} orders"),
-        &format!("{lost} lost, {doubled} doubled, {} orphan processes", orphans.len()),
+        &format!(
+            "{lost} lost, {doubled} doubled, {} orphan processes; the launcher ended with {code:?}",
+            orphans.len()
+        ),
         lost == 0 && doubled == 0 && orphans.is_empty() && code == Some(0),
     );
 }
@@ -326,17 +333,27 @@ fn an_idle_floor_wakes_at_once_and_sleeps_otherwise() {
     let _code = launcher.end(Duration::from_secs(60));
 }
 
-/// From the moment `create` is acknowledged (the order's own journal says when it was claimed; the clock is this one's).
+/// When the order was first told to be claimed, milliseconds since 1970.
+fn claimed_at(house: &House, id: &str) -> Option<f64> {
+    let told = house.told("claimed");
+    let event = told.iter().find(|event| {
+        event["orders"].as_array().is_some_and(|orders| orders.iter().any(|order| order == id))
+    })?;
+    let at: jiff::Timestamp = event["at"].as_str()?.parse().ok()?;
+    Some(at.as_millisecond() as f64)
+}
+
+/// From the making of the order's folder (the time of its `.lock`, which nothing touches again) to the event that says
+/// that its claim is on record: both by the wall clock of this machine.
 fn first_claims(house: &House, samples: usize) {
     let mut waits: Vec<f64> = Vec::new();
     for n in 0..samples {
         let id = format!("fresh-{n:03}");
         house.add(&[&id]);
-        let added = Instant::now();
-        house.wait("the claim", |house| {
-            house.journal(&id).iter().any(|entry| entry["e"] == "claim")
-        });
-        waits.push(added.elapsed().as_secs_f64() * 1000.0);
+        house.wait("the claim", |house| claimed_at(house, &id).is_some());
+        let made = fs::metadata(house.order(&id).join(".lock")).unwrap().modified().unwrap();
+        let made = made.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64() * 1000.0;
+        waits.push(claimed_at(house, &id).unwrap() - made);
         house.wait("the spec", |house| house.state(&id) != "NEW");
         // Out of the way of the stages that follow, so that the floor is idle again.
         fs::write(house.order(&id).join(".state"), "READY_FOR_REVIEW\n").unwrap();
@@ -344,8 +361,8 @@ fn first_claims(house: &House, samples: usize) {
     waits.sort_by(f64::total_cmp);
     let at = |part: f64| waits[((waits.len() - 1) as f64 * part).round() as usize];
     row(
-        &format!("first claim after `add` returns, idle floor, {samples} samples"),
-        &format!("p50 {:.0} ms, p99 {:.0} ms (looked at every 10 ms)", at(0.5), at(0.99)),
+        &format!("from `add` making the order to its claim, idle floor, {samples} samples"),
+        &format!("p50 {:.0} ms, p99 {:.0} ms", at(0.5), at(0.99)),
         at(0.99) < 1000.0,
     );
 }
