@@ -104,6 +104,11 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
+/// Everything below a folder.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    walkdir::WalkDir::new(folder).into_iter().flatten().map(walkdir::DirEntry::into_path).collect()
+}
+
 fn id(text: &str) -> OrderId {
     OrderId::parse(text).unwrap()
 }

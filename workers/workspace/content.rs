@@ -25,7 +25,7 @@ const PLACEHOLDER: &str = ".shopfloor-looks-into-this-folder";
 impl Workspace {
     /// The folder of ours that belongs to a worktree.
     pub(super) fn drawer(&self, path: &Path) -> PathBuf {
-        self.root.join(".bench").join(path.file_name().unwrap_or_default())
+        self.root.join(".bench").join(path.strip_prefix(&self.root).unwrap_or(path))
     }
 
     /// The tree of what is in the folder: all files that are not ignored. `seed` is a commit or tree that knows the
