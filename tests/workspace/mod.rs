@@ -1,4 +1,9 @@
 //! Worktrees on real repositories: the stories of what agents, people and crashes do to them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't go on says so by panicking"
+)]
 
 mod checkouts;
 mod damage;

@@ -196,3 +196,22 @@ pub(super) fn clear_locks(admin: &Path) {
         let _gone = std::fs::remove_file(admin.join(name));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_an_index_is_as_old_as_the_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        std::fs::write(&from, "DIRC").unwrap();
+        let old =
+            std::time::UNIX_EPOCH + std::time::Duration::from_nanos(1_000_000_000_000_000_007);
+        File::options().write(true).open(&from).unwrap().set_modified(old).unwrap();
+        std::fs::write(&to, "something longer").unwrap();
+        copy_keeping_time(&from, &to).unwrap();
+        assert_eq!(std::fs::metadata(&to).unwrap().modified().unwrap(), old);
+        assert_eq!(std::fs::read_to_string(&to).unwrap(), "DIRC");
+    }
+}
