@@ -82,22 +82,16 @@ fn kill(pid: u32, name: &str) {
     let _gone = sender.status();
 }
 
-/// Live processes of one of our programs that work on this house: the workers the launcher started.
-fn workers(house: &House) -> Vec<u32> {
+/// The live process of one of our workers in this house, if there is one.
+fn worker(house: &House, name: &str) -> Option<u32> {
     let wanted = house.path("").display().to_string();
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+    let program = program(name).display().to_string();
+    fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+        let pid = entry.file_name().to_string_lossy().parse::<u32>().ok()?;
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        let is_worker =
-            WORKERS.iter().any(|name| line.starts_with(&*program(name).display().to_string()));
-        if is_worker && line.contains(&wanted) {
-            found.push(pid);
-        }
-    }
-    found.sort_unstable();
-    found
+        (line.starts_with(&program) && line.contains(&wanted)).then_some(pid)
+    })
 }
 
 fn all_ready(house: &House, ids: &[String]) -> bool {
@@ -202,20 +196,19 @@ fn every_worker_is_killed_in_turn() {
     add(&house, &ids);
     let mut launcher = Launcher::start(&house, &[]);
     let mut killed = 0;
-    let mut next = 0;
     let begun = Instant::now();
-    while killed < kills {
+    // A stage dies less often than every 15 s: five deaths in a minute stop a stage, on purpose.
+    for name in WORKERS.iter().cycle() {
         assert!(begun.elapsed() < Duration::from_secs(540), "{killed} kills:\n{}", house.scene());
-        let alive = workers(&house);
-        // At most four deaths of one stage a minute: five stop the stage, on purpose.
-        if let Some(pid) = alive.get(next % alive.len().max(1)) {
-            kill(*pid, "KILL");
+        if let Some(pid) = worker(&house, name) {
+            kill(pid, "KILL");
             killed += 1;
-            next += 1;
         }
-        std::thread::sleep(Duration::from_millis(
-            size(3_200, 3_200) as u64 + (killed as u64 * 37) % 400,
-        ));
+        if killed == kills {
+            break;
+        }
+        // Not always at the same moment of a turn.
+        std::thread::sleep(Duration::from_millis(3_200 + (killed as u64 * 37) % 400));
     }
     until_ready(&house, &ids, Duration::from_secs(300));
     let (lost, doubled) = conservation(&house, &ids);
@@ -305,7 +298,7 @@ fn an_idle_floor_wakes_at_once_and_sleeps_otherwise() {
         rows.len() == 5 && rows.iter().all(|row| row["idle"] == true)
     };
     house.wait("five idle workers", all_idle);
-    let pids = workers(&house);
+    let pids: Vec<u32> = WORKERS.iter().filter_map(|name| worker(&house, name)).collect();
     assert_eq!(pids.len(), 5);
     // The first sweep reconciles what was made by hand; what is measured is the idle floor after it.
     let mut before: u64 = pids.iter().map(|pid| cpu_ms(*pid)).sum();
