@@ -150,12 +150,12 @@ fn fit_to_take(shop: &Shop, id: &OrderId, passed: &mut PassedOver) -> Option<Ord
         passed.tell(shop, id, format!("on hold: {why}"));
         return None;
     }
-    let wait = match &order.request {
+    let waits = match &order.request {
         Ok(request) => plan::waits_for(id, request, &shop.pipeline, &|other| known(shop, other)),
         // The claim puts it on hold and says why.
-        Err(_) => None,
+        Err(_) => Vec::new(),
     };
-    if let Some(wait) = wait {
+    if let Some(wait) = waits.first() {
         passed.tell(shop, id, wait.to_string());
         return None;
     }
@@ -164,10 +164,8 @@ fn fit_to_take(shop: &Shop, id: &OrderId, passed: &mut PassedOver) -> Option<Ord
 
 fn known(shop: &Shop, id: &OrderId) -> Option<Known> {
     let Ok(Some(order)) = shop.queue.look(id) else {
-        // What is in the archive was finished.
-        let months = std::fs::read_dir(shop.floor.archive()).ok()?.flatten();
-        let archived = months.into_iter().any(|month| month.path().join(id.as_str()).is_dir());
-        return archived.then(|| Known { state: State::READY_FOR_REVIEW, needs: Vec::new() });
+        let state = shop.floor.archived_state(id)?;
+        return Some(Known { state, needs: Vec::new() });
     };
     let needs = order.request.map(|request| request.needs).unwrap_or_default();
     Some(Known { state: order.state, needs: needs.into_iter().map(|need| need.id).collect() })
