@@ -34,7 +34,7 @@ pub(crate) fn run(flags: &Demo, voice: Voice) -> Result<Done> {
         let stop = Stop::new();
         listen(&stop)?;
         let folder = Folder::make()?;
-        let played = play(flags, &agent, &folder, &stop).await;
+        let played = play(flags, &agent, &folder, voice, &stop).await;
         if flags.keep {
             let root = folder.keep();
             let project = root.join("wordcraft");
@@ -81,7 +81,13 @@ fn listen(stop: &Stop) -> Result<()> {
 }
 
 /// The demo from its first line to its last; `None` when somebody asked to stop.
-async fn play(flags: &Demo, agent: &Agent, folder: &Folder, stop: &Stop) -> Result<Option<Report>> {
+async fn play(
+    flags: &Demo,
+    agent: &Agent,
+    folder: &Folder,
+    voice: Voice,
+    stop: &Stop,
+) -> Result<Option<Report>> {
     let begun = Instant::now();
     let mut screen = Screen::new(flags.json, begun);
     screen.say(&opening(agent, folder, flags.keep))?;
@@ -95,36 +101,28 @@ async fn play(flags: &Demo, agent: &Agent, folder: &Folder, stop: &Stop) -> Resu
         Err(error) => Err(error),
     };
     let cleared = screen.clear();
-    if stop.draining() && !flags.json {
+    if stop.draining() {
         // Said before we wait for it.
-        screen
-            .say("Stopping: turns under way are finished. Once more (Ctrl-C) stops at once.")
-            .ok();
+        voice.remark("Stopping: turns under way are finished. Once more (Ctrl-C) stops at once.");
     }
     let ended = launched.end(stop).await;
     let Some(watched) = watched? else { return Ok(None) };
     cleared?;
     let report = Report::of(folder, &watched, ended, begun.elapsed(), stop).await?;
-    match flags.json {
-        true => voice::json(&serde_json::to_value(&report)?)?,
-        false => screen.say(&report.text())?,
-    }
+    screen.end(&report)?;
     Ok(Some(report))
 }
 
 fn opening(agent: &Agent, folder: &Folder, keep: bool) -> String {
-    let left = if keep { "it is kept" } else { "removed at the end; --keep leaves it" };
     let who = match agent {
         Agent::Simulated { speed, .. } => format!(
-            "SIMULATED: the agent is sim-agent, {speed} times as fast as in life. It plays a scenario and calls no model.\n\
-             Real: the repository, its tests, the launcher, the workers, every gate, the commits."
+            "The agent is sim-agent, which plays a scenario {speed} times as fast as in life and\n\
+             calls no model: SIMULATED. Repository, tests, gates and commits are real.\n"
         ),
-        Agent::Claude => {
-            "The agent is claude, for real: this takes its time and costs tokens.".to_owned()
-        }
+        Agent::Claude => "The agent is claude: it takes its time and costs tokens.\n".to_owned(),
     };
-    format!(
-        "shopfloor demo: six orders, five workers.\n{who}\nFolder: {} ({left})\n",
-        folder.root().display()
-    )
+    let label = if agent.is_simulated() { " (SIMULATED agent)" } else { "" };
+    let left = if keep { "kept at the end" } else { "removed at the end; --keep leaves it" };
+    let root = folder.root().display();
+    format!("shopfloor demo{label}: six orders, five workers.\n{who}Folder: {root} ({left})\n")
 }

@@ -22,6 +22,8 @@ pub(super) enum Mark {
     FixTurn,
     /// Our own checks run.
     Gate,
+    /// One of them found something; what becomes of it follows.
+    Red,
     /// It is through.
     Passed,
     /// The stage sent it back to an earlier one.
@@ -41,6 +43,7 @@ impl Mark {
             Self::Turn => "turn",
             Self::FixTurn => "fix",
             Self::Gate => "gate",
+            Self::Red => "red",
             Self::Passed => "ok",
             Self::SentBack => "back",
             Self::Again => "again",
@@ -129,15 +132,15 @@ impl Course {
                 }
             }
             What::TurnEnded { order, why, .. } => {
-                self.mark(order, at, Mark::Gate).last = format!("the agent says: {why}");
+                self.mark(order, at, Mark::Gate).last = format!("its agent says: {why}");
             }
             What::Gate { order, gate, outcome, line, .. } => {
-                let way = self.mark(order, at, Mark::Gate);
-                way.last = match outcome.as_str() {
-                    "pass" => format!("{gate} passes: {line}"),
-                    "fail" => format!("{gate} is red: {line}"),
-                    _ => format!("{gate} could not run: {line}"),
+                let (mark, word) = match outcome.as_str() {
+                    "pass" => (Mark::Gate, "passes"),
+                    "fail" => (Mark::Red, "fails"),
+                    _ => (Mark::Red, "could not run"),
                 };
+                self.mark(order, at, mark).last = format!("gate {gate} {word}: {line}");
             }
             What::Moved { order, from, to, why } => self.moved(order, from, to, why, at),
             What::Returned { order, state, class, why, rests_secs } => {

@@ -52,7 +52,10 @@ pub(super) fn frame(
     head += "  STATE";
     lines.push(paint(Style::new().bold(), &cut(&head, wide)));
     for part in &PARTS {
-        let way = scene.course.way(part.id);
+        let mut way = scene.course.way(part.id);
+        if let (Mark::Waits, Some(needed)) = (way.marks[0], part.needs) {
+            way.last = format!("needs {needed}");
+        }
         lines.push(order(part.id, &way, wide, paint));
     }
     lines.push(String::new());
@@ -73,11 +76,11 @@ pub(super) fn frame(
     }
     lines.push(String::new());
     let foot = format!(
-        "  {:>3} s  {} model calls{} in {} sessions; {}",
+        "  {:>3} s  sessions: {}, model calls{}: {}; {}",
         after.as_secs(),
-        scene.calls,
-        scene.label,
         scene.course.sessions,
+        scene.label,
+        scene.calls,
         scene.now
     );
     lines.push(paint(Style::new().bold(), &cut(&foot, wide)));
@@ -103,7 +106,7 @@ fn order(id: &str, way: &Way, wide: usize, paint: impl Fn(Style, &str) -> String
         text += "  ";
         text += &paint(Style::new().dimmed(), &cut(&way.last, left));
     }
-    text
+    text.trim_end().to_owned()
 }
 
 fn good() -> Style {
@@ -114,7 +117,7 @@ fn style(mark: Mark) -> Style {
     match mark {
         Mark::Ahead | Mark::Waits => Style::new().dimmed(),
         Mark::Turn | Mark::Gate => AnsiColor::Cyan.on_default(),
-        Mark::FixTurn | Mark::SentBack | Mark::Again => AnsiColor::Yellow.on_default(),
+        Mark::FixTurn | Mark::Red | Mark::SentBack | Mark::Again => AnsiColor::Yellow.on_default(),
         Mark::Passed => good(),
         Mark::Failed => AnsiColor::Red.on_default().bold(),
     }
@@ -123,4 +126,63 @@ fn style(mark: Mark) -> Style {
 /// At most `wide` columns, the last one a sign that there was more.
 fn cut(text: &str, wide: usize) -> String {
     one_line(text.trim_end(), wide.saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shopfloor::event::{Event, What};
+    use shopfloor::order::OrderId;
+
+    fn course() -> Course {
+        let mut course = Course::default();
+        let mut add = |what| {
+            let event = Event::now("spec-worker", what);
+            course.read(&serde_json::to_string(&event).unwrap());
+        };
+        let order = OrderId::parse("slugify").unwrap();
+        add(What::Started {
+            stage: "spec".to_owned(),
+            agent: "sim".to_owned(),
+            batch: 5,
+            simulated: true,
+        });
+        add(What::TurnBegan { order: order.clone(), fix: false });
+        let why = "all four sections are there; 4 files declared".to_owned();
+        add(What::Moved { order, from: State::NEW, to: State::word("TESTS_PRE"), why });
+        course
+    }
+
+    #[test]
+    fn every_order_and_every_worker_has_a_row_that_fits() {
+        let course = course();
+        let scene = Scene {
+            course: &course,
+            workers: &[],
+            calls: 7,
+            label: " (SIMULATED)",
+            now: "Ctrl-C stops it",
+        };
+        insta::assert_snapshot!(frame(&scene, Duration::from_secs(9), 100, false).join("\n"), @r"
+          ORDER      spec    test    implement  playtest  commit  STATE
+          slugify    ok      waits                                TESTS_PRE         all four sections are t…
+          reverse    waits                                        NEW
+          shorten    waits                                        NEW
+          headline   waits                                        NEW
+          frequency  waits                                        NEW
+          permalink  waits                                        NEW               needs slugify
+
+          WORKER            SESSIONS  TURNS  DOING
+          spec-worker       -         -      not up
+          test-worker       -         -      not up
+          implement-worker  -         -      not up
+          playtest-worker   -         -      not up
+          commit-worker     -         -      not up
+
+            9 s  sessions: 0, model calls (SIMULATED): 7; Ctrl-C stops it
+        ");
+        let narrow = frame(&scene, Duration::from_secs(9), 80, false);
+        assert!(narrow.iter().all(|line| line.chars().count() < 80), "{narrow:#?}");
+        assert!(narrow.len() < 24);
+    }
 }

@@ -23,7 +23,8 @@ pub(super) struct Part {
     pub(super) id: &'static str,
     title: &'static str,
     body: &'static str,
-    needs: Option<&'static str>,
+    /// The order it needs.
+    pub(super) needs: Option<&'static str>,
     priority: &'static str,
     /// What happens to it.
     pub(super) fate: Fate,

@@ -104,11 +104,12 @@ impl Report {
         })
     }
 
-    /// What a person reads at the end.
-    pub(super) fn text(&self) -> String {
-        let label = if self.simulated { "SIMULATED agent, " } else { "" };
+    /// What a person reads at the end, quoted lines folded to `wide` columns.
+    pub(super) fn text(&self, wide: Option<usize>) -> String {
+        let label =
+            if self.simulated { " SIMULATED agent; real tests, gates and commits." } else { "" };
         let mut text = format!(
-            "What became of the six orders ({label}real repository, tests, gates and commits):\n\n{}\n\n\
+            "What became of the six orders.{label}\n\n{}\n\n\
              $ git log --oneline main..shopfloor/ready\n{}\n",
             self.table(),
             self.log.trim_end()
@@ -116,8 +117,8 @@ impl Report {
         if let (true, Some(report)) = (self.simulated, &self.liar_report) {
             text += &format!("\nThe order whose agent lied, from its {REPORT}:\n\n");
             // What one would do next stands at its end, and the folder is gone by now.
-            let lines = report.lines().take_while(|line| !line.starts_with("Its worktree"));
-            for line in lines.take(REPORT_LINES) {
+            let report = report.split("\nIts worktree").next().unwrap_or(report).trim_end();
+            for line in report.lines().take(REPORT_LINES).flat_map(|line| folded(line, wide)) {
                 text += format!("  | {line}").trim_end();
                 text.push('\n');
             }
@@ -125,8 +126,10 @@ impl Report {
         let counts: Vec<String> =
             self.counts.iter().rev().map(|(state, count)| format!("{count} {state}")).collect();
         let label = if self.simulated { "SIMULATED " } else { "" };
+        let wanted = if self.differs.is_empty() { "" } else { "not " };
         text += &format!(
-            "\n{} after {:.0} s: {} turns in {} sessions, {} {label}model calls, {} of them while idle.\n",
+            "\n{} after {:.0} s, {wanted}as it should be.\n\
+             {} turns in {} sessions; {} {label}model calls, {} of them while idle.",
             counts.join(", "),
             self.took_secs,
             self.turns,
@@ -155,6 +158,22 @@ impl Report {
         }
         rows.text()
     }
+}
+
+/// A line in pieces that fit beside the mark of a quotation, parted at blanks where there are any.
+fn folded(line: &str, wide: Option<usize>) -> Vec<String> {
+    let most = wide.map_or(usize::MAX, |wide| wide.saturating_sub(5).max(20));
+    let mut pieces = vec![String::new()];
+    for word in line.split_inclusive(' ') {
+        let used = pieces.last().map_or(0, |piece| piece.chars().count());
+        if used > 0 && used + word.trim_end().chars().count() > most {
+            pieces.push(String::new());
+        }
+        if let Some(piece) = pieces.last_mut() {
+            piece.push_str(word);
+        }
+    }
+    pieces
 }
 
 async fn row(
@@ -227,4 +246,86 @@ fn differs(orders: &[Row], watched: &Watched, launcher: Option<ExitStatus>) -> V
         None => found.push("nobody knows how the launcher ended".to_owned()),
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(simulated: bool, liar: &State) -> Report {
+        let rows = PARTS.iter().map(|part| Row {
+            id: part.id,
+            title: "T".to_owned(),
+            state: if part.fate == Fate::Lie { liar.clone() } else { State::READY_FOR_REVIEW },
+            attempts: 0,
+            fix_turns: usize::from(part.fate == Fate::FixTurn),
+            bounces: usize::from(part.fate == Fate::SentBack),
+            commit: Some("0123456789".to_owned()),
+            why: "w".to_owned(),
+        });
+        let orders: Vec<Row> = rows.collect();
+        let watched = Watched { course: Course::default(), calls: 1, idle_calls: 0, simulated };
+        let well = std::os::unix::process::ExitStatusExt::from_raw(0);
+        Report {
+            simulated,
+            took_secs: 50.2,
+            differs: differs(&orders, &watched, Some(well)),
+            orders,
+            counts: BTreeMap::from([("FAILED".to_owned(), 1), ("READY_FOR_REVIEW".to_owned(), 5)]),
+            sessions: 14,
+            turns: 36,
+            model_calls: 36,
+            model_calls_while_idle: 0,
+            liar_report: Some(
+                "# reverse FAILED\n\nbecause\n\nIts worktree is still there".to_owned(),
+            ),
+            log: "0123456 SIMULATED: T\n".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_last_word_says_simulated_in_its_head_its_commits_and_its_sum() {
+        insta::assert_snapshot!(report(true, &State::FAILED).text(Some(80)), @r"
+        What became of the six orders. SIMULATED agent; real tests, gates and commits.
+
+          ORDER      STATE             FAILED TRIES  FIX TURNS  SENT BACK  COMMIT
+          slugify    READY_FOR_REVIEW  -             -          -          0123456
+          reverse    FAILED            -             -          -          0123456
+          shorten    READY_FOR_REVIEW  -             -          1          0123456
+          headline   READY_FOR_REVIEW  -             1          -          0123456
+          frequency  READY_FOR_REVIEW  -             -          -          0123456
+          permalink  READY_FOR_REVIEW  -             -          -          0123456
+
+        $ git log --oneline main..shopfloor/ready
+        0123456 SIMULATED: T
+
+        The order whose agent lied, from its FAILED.md:
+
+          | # reverse FAILED
+          |
+          | because
+
+        5 READY_FOR_REVIEW, 1 FAILED after 50 s, as it should be.
+        36 turns in 14 sessions; 36 SIMULATED model calls, 0 of them while idle.
+        ");
+    }
+
+    #[test]
+    fn a_lie_must_be_caught_and_a_real_agent_has_to_get_everything_done() {
+        assert_eq!(report(true, &State::FAILED).differs, [""; 0]);
+        assert_eq!(report(false, &State::READY_FOR_REVIEW).differs, [""; 0]);
+        let told = report(true, &State::READY_FOR_REVIEW).differs;
+        assert_eq!(told, ["reverse is READY_FOR_REVIEW and not FAILED: w"]);
+        assert_eq!(report(false, &State::FAILED).differs.len(), 1);
+    }
+
+    #[test]
+    fn a_line_is_folded_at_blanks_and_nothing_of_it_is_lost() {
+        let line = "  the quick brown fox jumps over the lazy dog";
+        let pieces = folded(line, Some(25));
+        assert!(pieces.len() > 1 && pieces.iter().all(|piece| piece.trim_end().len() <= 20));
+        assert_eq!(pieces.concat(), line);
+        assert_eq!(folded(line, None), [line]);
+        assert_eq!(folded("", Some(25)), [""]);
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::frame::{Scene, frame};
+use super::report::Report;
 use crate::voice::{self, line};
 
 /// Shows how the demo goes.
@@ -17,7 +18,7 @@ pub(super) struct Screen {
 
 #[derive(Debug)]
 enum Face {
-    /// Nothing is shown.
+    /// Nothing is shown but one JSON document at the end.
     Silent,
     /// One line for each thing that happens; so many are told.
     Lines { told: usize },
@@ -47,6 +48,18 @@ impl Screen {
         match self.face {
             Face::Silent => Ok(()),
             Face::Lines { .. } | Face::Table { .. } => voice::result(text),
+        }
+    }
+
+    /// The last word.
+    pub(super) fn end(&mut self, report: &Report) -> Result<()> {
+        match self.face {
+            Face::Silent => voice::json(&serde_json::to_value(report)?),
+            Face::Lines { .. } => voice::result(format_args!("\n{}", report.text(None))),
+            Face::Table { .. } => {
+                self.clear()?;
+                voice::result(report.text(Some(size().0)))
+            }
         }
     }
 
