@@ -12,3 +12,4 @@ mod gates;
 mod cli;
 mod flow;
 mod prove;
+mod demo;
