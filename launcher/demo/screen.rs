@@ -98,9 +98,10 @@ impl Screen {
 
 /// Draws over what was drawn before. One write, so that nobody sees half of it.
 fn draw(lines: &[String], drawn: &mut usize) -> Result<()> {
+    // The terminal may have echoed a ^C at the cursor.
     let mut text = match *drawn {
-        0 => String::new(),
-        before => format!("\x1b[{before}A"),
+        0 => "\r".to_owned(),
+        before => format!("\r\x1b[{before}A"),
     };
     for line in lines {
         text.push_str("\r\x1b[2K");
