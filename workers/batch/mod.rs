@@ -28,7 +28,7 @@ use crate::ruling::{self, Case, Ruling, Trouble};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
 
-pub use choose::{PassedOver, Picked, pick};
+pub use choose::{PassedOver, Picked, pick, waits};
 use gating::Gated;
 use job::Job;
 use news::News;
