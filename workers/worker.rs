@@ -7,8 +7,8 @@ use crate::batch::{self, Outcome, PassedOver, Picked};
 use crate::config::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
-use crate::floor::{Breaker, unix_now};
 use crate::failure::Class;
+use crate::floor::{Breaker, unix_now};
 use crate::holder::{SessionId, WorkerId};
 use crate::order::OrderId;
 use crate::process;
@@ -328,11 +328,9 @@ async fn beside<T: Send + 'static>(
 /// waits. A queue that is gone or unfit ends it.
 fn may_pass(error: &Error) -> bool {
     match error.kind() {
-        Kind::Failed
-        | Kind::DiskFull
-        | Kind::BrokenOrder
-        | Kind::Environment
-        | Kind::TimedOut => true,
+        Kind::Failed | Kind::DiskFull | Kind::BrokenOrder | Kind::Environment | Kind::TimedOut => {
+            true
+        }
         Kind::Usage | Kind::NotFound | Kind::AlreadyRunning | Kind::Unfit => false,
     }
 }

@@ -172,12 +172,13 @@ impl FileQueue {
     /// Locks the order of `grant` and checks that the claim is still ours. The inner error says why it is not.
     fn under(&self, grant: &Grant) -> Result<Result<(Locked, Standing), String>> {
         // A lock that is never given back (its holder was stopped) concerns this order and no other.
-        let locked = mutex::take_patiently(&self.folder, &grant.id, PATIENCE).map_err(|error| {
-            match error.kind() {
-                Kind::TimedOut => error.of_kind(Kind::BrokenOrder),
-                _ => error,
-            }
-        })?;
+        let locked =
+            mutex::take_patiently(&self.folder, &grant.id, PATIENCE).map_err(
+                |error| match error.kind() {
+                    Kind::TimedOut => error.of_kind(Kind::BrokenOrder),
+                    _ => error,
+                },
+            )?;
         let Some(locked) = locked else {
             claims::remove_mark(&self.floor, &grant.holder.worker, &grant.id);
             return Ok(Err("the order is gone".to_owned()));
