@@ -14,7 +14,6 @@ use shopfloor::state::State;
 
 use crate::flags::Add;
 use crate::naming::unknown_order;
-use crate::snapshot::archived_state;
 use crate::voice::{self, Done, Voice};
 use shopfloor::place::Place;
 
@@ -116,7 +115,7 @@ fn check_needs(
             Ok(Some(_)) => {}
             Err(error) if error.kind() == Kind::BrokenOrder => {}
             Err(error) => return Err(error.into()),
-            Ok(None) if archived_state(floor, &need.id).is_some() => {}
+            Ok(None) if floor.archived_state(&need.id).is_some() => {}
             Ok(None) if flags.allow_missing => voice.warn(format_args!(
                 "the order {} does not exist yet; this one waits until it does and is done",
                 need.id

@@ -41,7 +41,9 @@ pub(crate) fn run(flags: &Init, place: &Place, voice: Voice) -> Result<Done> {
     } else {
         write_config(project, &path, place, voice)?;
     }
-    voice::result("\nNext:  shopfloor add \"what is wanted\"\n       shopfloor start")?;
+    voice::result(
+        "\nNext:  git add shopfloor.toml && git commit -m \"shopfloor\"\n       shopfloor add \"what is wanted\"\n       shopfloor start",
+    )?;
     Ok(Done::Well)
 }
 
@@ -160,7 +162,7 @@ const REST: &str = r#"
 # backoff = "30s"         # the wait after a failed try; it doubles, up to backoff_cap = "60m"
 
 # [policy]
-# protected = [".github/**", ".gitlab-ci.yml", ".ci/**", "shopfloor.toml", ".git*"]
+# protected = [".github/**", ".gitlab-ci.yml", ".ci/**", "shopfloor.toml", ".gitmodules", ".gitattributes"]
 # max_lines = 5000        # the most lines an order may add and remove
 # max_file_kib = 1024     # the largest file it may add
 

@@ -108,10 +108,7 @@ pub(crate) fn stand_told(stand: &Stand) -> String {
         Stand::Held(why) if why.trim().is_empty() => "on hold".to_owned(),
         Stand::Held(why) => format!("on hold: {}", line(why, 200)),
         Stand::Broken(why) => format!("broken: {}", line(why, 200)),
-        Stand::Needs(unmet) => {
-            let needs: Vec<String> = unmet.iter().map(ToString::to_string).collect();
-            format!("waits for {}", needs.join(", "))
-        }
+        Stand::Needs(unmet) => unmet.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         Stand::Rests(until) => format!("rests until {}", moment(*until)),
         Stand::Paused(until) => format!("its stage pauses until {}", moment(*until)),
         Stand::Ready => "waits for a free worker".to_owned(),

@@ -61,24 +61,9 @@ impl Snapshot {
         let requests = self.orders.values().filter_map(|order| order.request.as_ref().ok());
         let needed = requests.flat_map(|request| &request.needs).map(|need| &need.id);
         let missing = needed.filter(|id| !self.orders.contains_key(*id));
-        let archived = missing.filter_map(|id| Some((id.clone(), archived_state(floor, id)?)));
+        let archived = missing.filter_map(|id| Some((id.clone(), floor.archived_state(id)?)));
         self.archived = archived.collect();
     }
-}
-
-/// The state in which an order was put into the archive; `None` when it is not there (or only as FAILED).
-pub(crate) fn archived_state(floor: &Floor, id: &OrderId) -> Option<State> {
-    let months = std::fs::read_dir(floor.archive()).ok()?;
-    let orders =
-        months.flatten().flat_map(|month| std::fs::read_dir(month.path()).into_iter().flatten());
-    let of_that_name = orders.flatten().filter(|order| {
-        let name = order.file_name();
-        // A second order of the same name is put away as `<id>~2`.
-        name.to_str().is_some_and(|name| name.split('~').next() == Some(id.as_str()))
-    });
-    let words =
-        of_that_name.filter_map(|order| std::fs::read_to_string(order.path().join(".state")).ok());
-    words.filter_map(|word| State::parse(word.trim()).ok()).find(|state| *state != State::FAILED)
 }
 
 /// A worker and whether it lives.

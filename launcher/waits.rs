@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shopfloor::floor::Breaker;
 use shopfloor::holder::WorkerId;
-use shopfloor::order::{Need, OrderId};
+use shopfloor::order::OrderId;
+use shopfloor::plan::{self, Known, Wait};
 use shopfloor::queue::Order;
 use shopfloor::stage::Pipeline;
-use shopfloor::state::State;
 
 use crate::snapshot::Snapshot;
 
@@ -23,7 +23,7 @@ pub(crate) enum Stand {
     /// Its request can't be read, or its state is no state: the reason.
     Broken(String),
     /// It waits for other orders.
-    Needs(Vec<Unmet>),
+    Needs(Vec<Wait>),
     /// It rests until this unix second after a failed try.
     Rests(u64),
     /// Its stage pauses until this unix second.
@@ -32,41 +32,19 @@ pub(crate) enum Stand {
     Ready,
 }
 
-/// A need that is not met.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unmet {
-    /// What is needed.
-    pub(crate) need: Need,
-    /// Where that order stands; `None` when there is no such order.
-    pub(crate) stands: Option<State>,
-}
-
-impl std::fmt::Display for Unmet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Need { id, reached } = &self.need;
-        match &self.stands {
-            None => write!(f, "{id} ({reached}; there is no such order)"),
-            Some(state) => write!(f, "{id} ({reached}; is in {state})"),
-        }
-    }
-}
-
 /// The needs of `order` that are not met.
-pub(crate) fn unmet(order: &Order, seen: &Snapshot, pipeline: &Pipeline) -> Vec<Unmet> {
+pub(crate) fn unmet(order: &Order, seen: &Snapshot, pipeline: &Pipeline) -> Vec<Wait> {
     let Ok(request) = &order.request else { return Vec::new() };
-    let stands = |id: &OrderId| {
-        let there = seen.orders.get(id).map(|other| &other.state);
-        there.or_else(|| seen.archived.get(id)).cloned()
+    let known = |id: &OrderId| {
+        let Some(other) = seen.orders.get(id) else {
+            let state = seen.archived.get(id)?.clone();
+            return Some(Known { state, needs: Vec::new() });
+        };
+        let needs = other.request.iter().flat_map(|request| &request.needs);
+        let needs = needs.map(|need| need.id.clone()).collect();
+        Some(Known { state: other.state.clone(), needs })
     };
-    let found =
-        request.needs.iter().map(|need| Unmet { need: need.clone(), stands: stands(&need.id) });
-    found.filter(|unmet| !reached(unmet, pipeline)).collect()
-}
-
-fn reached(unmet: &Unmet, pipeline: &Pipeline) -> bool {
-    let Some(stands) = &unmet.stands else { return false };
-    let far_enough = pipeline.rank(stands) >= pipeline.rank(&unmet.need.reached);
-    *stands != State::FAILED && pipeline.knows(stands) && far_enough
+    plan::waits_for(&order.id, request, pipeline, &known)
 }
 
 /// How `order` stands at `now` (unix seconds).
@@ -118,14 +96,14 @@ pub(crate) fn moving<'a>(
         let claimed = order.history.open.is_some();
         claimed || (served && order.hold.is_none() && order.request.is_ok())
     };
-    let mut waiting: BTreeMap<&OrderId, Vec<Unmet>> = BTreeMap::new();
+    let mut waiting: BTreeMap<&OrderId, Vec<Wait>> = BTreeMap::new();
     for order in seen.orders.values().filter(able) {
         waiting.insert(&order.id, unmet(order, seen, pipeline));
     }
     // From the ones that need nobody upwards: a circle of needs is never reached.
     let mut moving: BTreeSet<&OrderId> = BTreeSet::new();
     loop {
-        let free = |(_, unmet): &(&&OrderId, &Vec<Unmet>)| {
+        let free = |(_, unmet): &(&&OrderId, &Vec<Wait>)| {
             unmet.iter().all(|unmet| moving.contains(&unmet.need.id))
         };
         let fresh: Vec<&OrderId> = waiting.iter().filter(free).map(|(id, _)| *id).collect();
@@ -143,8 +121,9 @@ pub(crate) fn moving<'a>(
 mod tests {
     use super::*;
     use shopfloor::history::History;
-    use shopfloor::order::Request;
+    use shopfloor::order::{Need, Request};
     use shopfloor::stages::{STAGES, pipeline};
+    use shopfloor::state::State;
 
     /// A line per order: `id STATE needs,needs`; `!` after the id puts it on hold.
     fn scene(lines: &[&str]) -> Snapshot {

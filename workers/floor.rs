@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::holder::{SessionId, WorkerId};
 use crate::order::OrderId;
+use crate::state::State;
 
 /// Paths of the machine's own folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +91,20 @@ impl Floor {
     /// `archive/`: finished orders, moved whole.
     pub fn archive(&self) -> PathBuf {
         self.root.join("archive")
+    }
+
+    /// The state in which an order was put into the archive; `None` when it is not there (or only as FAILED).
+    pub fn archived_state(&self, id: &OrderId) -> Option<State> {
+        let months = std::fs::read_dir(self.archive()).ok()?.flatten();
+        let orders = months.flat_map(|month| std::fs::read_dir(month.path()).into_iter().flatten());
+        let of_that_name = orders.flatten().filter(|order| {
+            let name = order.file_name();
+            // A second order of the same name is put away as `<id>~2`.
+            name.to_str().is_some_and(|name| name.split('~').next() == Some(id.as_str()))
+        });
+        let words = of_that_name
+            .filter_map(|order| std::fs::read_to_string(order.path().join(".state")).ok());
+        words.filter_map(|word| State::parse(word.trim()).ok()).find(|s| *s != State::FAILED)
     }
 
     /// `tmp/`: where things are built before they are renamed into place.

@@ -1,38 +1,39 @@
 //! Who is ready, and how many to take. Pure: states are asked of the caller.
 
-use crate::order::{OrderId, Request};
+use crate::order::{Need, OrderId, Request};
 use crate::stage::Pipeline;
 use crate::state::State;
 
-/// Why an order must wait for another one.
+/// A need that is not met.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wait {
-    /// It has not come far enough.
-    Needs {
-        /// The order waited for.
-        id: OrderId,
-        /// How far it must come.
-        until: State,
-        /// Where it is.
-        now: State,
-    },
-    /// There is none of that name.
-    Missing(OrderId),
+pub struct Wait {
+    /// What is needed.
+    pub need: Need,
+    /// Why it is not met.
+    pub why: Why,
+}
+
+/// Why a need is not met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// The other order has come this far, and not far enough.
+    Early(State),
+    /// There is no such order.
+    Missing,
     /// It was buried: it will not come by itself.
-    Failed(OrderId),
+    Failed,
     /// They wait for each other: the ring, in order.
     Circle(Vec<OrderId>),
 }
 
 impl std::fmt::Display for Wait {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Needs { id, until, now } => {
-                write!(f, "waits for {id} to reach {until} (it is in {now})")
-            }
-            Self::Missing(id) => write!(f, "needs {id}, and there is no such order"),
-            Self::Failed(id) => write!(f, "needs {id}, which FAILED"),
-            Self::Circle(ring) => {
+        let Need { id, reached } = &self.need;
+        match &self.why {
+            Why::Early(now) => write!(f, "waits for {id} to reach {reached} (it is in {now})"),
+            Why::Missing => write!(f, "needs {id}, and there is no such order"),
+            Why::Failed => write!(f, "needs {id}, which FAILED"),
+            Why::Circle(ring) => {
                 let ring: Vec<&str> = ring.iter().map(OrderId::as_str).collect();
                 write!(f, "its needs go round in a circle: {}", ring.join(" -> "))
             }
@@ -49,38 +50,39 @@ pub struct Known {
     pub needs: Vec<OrderId>,
 }
 
-/// The first thing `id` waits for, or `None` when it is ready as far as its needs go.
+/// The needs of `id` that are not met; none when it is ready as far as they go.
 pub fn waits_for(
     id: &OrderId,
     request: &Request,
     pipeline: &Pipeline,
     known: &dyn Fn(&OrderId) -> Option<Known>,
-) -> Option<Wait> {
-    if let Some(ring) = circle(id, request, known) {
-        return Some(Wait::Circle(ring));
-    }
-    request.needs.iter().find_map(|need| {
-        let Some(found) = known(&need.id) else { return Some(Wait::Missing(need.id.clone())) };
-        if found.state == State::FAILED {
-            return Some(Wait::Failed(need.id.clone()));
+) -> Vec<Wait> {
+    let unmet = |need: &Need| {
+        if let Some(ring) = circle(id, need, known) {
+            return Some(Wait { need: need.clone(), why: Why::Circle(ring) });
         }
-        let reached = pipeline.rank(&found.state) >= pipeline.rank(&need.reached);
-        (!reached).then(|| Wait::Needs {
-            id: need.id.clone(),
-            until: need.reached.clone(),
-            now: found.state,
-        })
-    })
+        let why = match known(&need.id) {
+            None => Why::Missing,
+            Some(found) if found.state == State::FAILED => Why::Failed,
+            Some(found) if far_enough(pipeline, &found.state, &need.reached) => return None,
+            Some(found) => Why::Early(found.state),
+        };
+        Some(Wait { need: need.clone(), why })
+    };
+    request.needs.iter().filter_map(unmet).collect()
 }
 
-/// A ring of needs that comes back to `id`, if there is one.
+fn far_enough(pipeline: &Pipeline, now: &State, wanted: &State) -> bool {
+    pipeline.knows(now) && pipeline.rank(now) >= pipeline.rank(wanted)
+}
+
+/// A ring of needs that goes by `need` and comes back to `id`, if there is one.
 fn circle(
     id: &OrderId,
-    request: &Request,
+    need: &Need,
     known: &dyn Fn(&OrderId) -> Option<Known>,
 ) -> Option<Vec<OrderId>> {
-    let mut paths: Vec<Vec<OrderId>> =
-        request.needs.iter().map(|need| vec![id.clone(), need.id.clone()]).collect();
+    let mut paths = vec![vec![id.clone(), need.id.clone()]];
     let mut seen: Vec<OrderId> = Vec::new();
     while let Some(path) = paths.pop() {
         let last = path.last()?.clone();
@@ -109,7 +111,6 @@ pub fn share(ready: usize, idle: usize, batch: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::Need;
     use crate::stages::pipeline;
 
     fn id(text: &str) -> OrderId {
@@ -124,7 +125,8 @@ mod tests {
                 Known { state: state.clone(), needs: needs.iter().map(|n| id(n)).collect() }
             })
         };
-        waits_for(&id("me"), &request, &pipeline(), &known).map(|wait| wait.to_string())
+        let waits = waits_for(&id("me"), &request, &pipeline(), &known);
+        waits.first().map(ToString::to_string)
     }
 
     #[test]

@@ -19,7 +19,9 @@ use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
 
 mod capture;
+mod tree;
 pub use capture::Captured;
+pub use tree::{carrying, end_all, start_time};
 
 /// The variable that marks everything we started.
 pub const COOKIE: &str = "SHOPFLOOR_COOKIE";
@@ -369,70 +371,6 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-/// The start time of a process: field 22 of `/proc/<pid>/stat`, clock ticks since boot. `None` when it is gone
-/// (a zombie counts as gone).
-pub fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in field 2 may hold anything, blanks and parentheses included: what follows the last ')' is plain.
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let fields: Vec<&str> = rest.split(' ').collect();
-    if matches!(fields.first(), Some(&"Z" | &"X")) {
-        return None;
-    }
-    fields.get(19)?.parse().ok()
-}
-
-fn parent(pid: u32) -> Option<u32> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
-}
-
-fn pids() -> Vec<u32> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
-}
-
-/// Live processes whose cookie begins with `cookie`, and their descendants; never ourselves.
-pub fn carrying(cookie: &str) -> Vec<u32> {
-    let wanted = format!("{COOKIE}={cookie}");
-    let own = std::process::id();
-    let all = pids();
-    let carries = |pid: &u32| {
-        let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environ.split(|&b| b == 0).any(|variable| variable.starts_with(wanted.as_bytes()))
-    };
-    let mut found: Vec<u32> = all.iter().copied().filter(carries).collect();
-    let mut at = 0;
-    while at < found.len() {
-        let above = found[at];
-        let below = all.iter().copied().filter(|&pid| parent(pid) == Some(above));
-        let fresh: Vec<u32> = below.filter(|pid| !found.contains(pid)).collect();
-        found.extend(fresh);
-        at += 1;
-    }
-    found.retain(|&pid| pid != own && start_time(pid).is_some());
-    found
-}
-
-/// Kills every process whose cookie begins with `cookie`, again and again until none is left or `limit` is over.
-/// True when none is left. Blocks.
-pub fn end_all(cookie: &str, limit: Duration) -> bool {
-    let begun = Instant::now();
-    loop {
-        let left = carrying(cookie);
-        if left.is_empty() {
-            return true;
-        }
-        for pid in left.into_iter().filter_map(|pid| Pid::from_raw(pid as i32)) {
-            let _gone = rustix::process::kill_process(pid, Signal::KILL);
-        }
-        if begun.elapsed() > limit {
-            return carrying(cookie).is_empty();
-        }
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -115,7 +115,10 @@ fn a_need_must_exist_unless_told_otherwise() {
     scene.run(&["add", "b", "--id", "b", "--needs", "b"]).ended(2).remarks(&["can't need itself"]);
     assert_eq!(orders(&scene), ["item-stacking"]);
     scene.run(&["add", "b", "--needs", "later", "--allow-missing"]).ended(0).remarks(&["later"]);
-    scene.run(&["status"]).ended(0).says(&["waits for later", "there is no such order"]);
+    scene
+        .run(&["status"])
+        .ended(0)
+        .says(&["needs later, and there is no such order", "there is no such order"]);
 }
 
 #[test]

@@ -253,3 +253,36 @@ async fn a_submodule_stays_at_the_commit_of_the_base() {
     workspace.restart(&order, 1, &bench.base, &tree).await.unwrap();
     workspace.retire(&order, 2).await.unwrap();
 }
+
+/// Cuts `work` short again and again, ever later (its git is killed with it), and then lets it come to its end.
+async fn cut_short<T>(mut work: impl AsyncFnMut() -> T) -> T {
+    for limit in (0..150).step_by(5).map(std::time::Duration::from_millis) {
+        if let Ok(done) = tokio::time::timeout(limit, work()).await {
+            return done;
+        }
+    }
+    work().await
+}
+
+#[tokio::test]
+async fn work_that_is_cut_short_at_any_moment_is_whole_when_it_is_done_again() {
+    let world = World::new();
+    let workspace = world.open().await;
+    let order = id("a");
+    let bench = cut_short(async || workspace.prepare(&order).await).await.unwrap();
+    assert_eq!(workspace.tree(&order).await.unwrap(), bench.base.tree);
+    assert_eq!(git(&bench.path, &["status", "--porcelain"]), "");
+    put(&bench.path.join("new"), "precious");
+    let tree = workspace.tree(&order).await.unwrap();
+    put(&world.project().join("README"), "newer\n");
+    world.commit("newer");
+    let onto = workspace.base().await.unwrap();
+    cut_short(async || workspace.restart(&order, 1, &onto, &tree).await).await.unwrap();
+    assert_eq!(workspace.tree(&order).await.unwrap(), tree);
+    assert_eq!(workspace.find(&order).await.unwrap().unwrap().base, onto);
+    cut_short(async || workspace.retire(&order, 2).await).await.unwrap();
+    assert_eq!(world.shown("refs/shopfloor/salvage/a/2", "new"), "precious");
+    let admins = walk(&world.project().join(".git/worktrees"));
+    assert!(!admins.iter().any(|path| path.ends_with("locked")), "{admins:?}");
+    assert_eq!(workspace.find(&order).await.unwrap(), None);
+}

@@ -1,4 +1,9 @@
 //! Worktrees on real repositories: the stories of what agents, people and crashes do to them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't go on says so by panicking"
+)]
 
 mod checkouts;
 mod damage;
@@ -102,6 +107,11 @@ fn put(path: &Path, text: &str) {
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
+}
+
+/// Everything below a folder.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    walkdir::WalkDir::new(folder).into_iter().flatten().map(walkdir::DirEntry::into_path).collect()
 }
 
 fn id(text: &str) -> OrderId {

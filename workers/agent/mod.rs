@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::{AgentConfig, DriverName};
 use crate::error::Result;
 use crate::failure::TurnEnd;
 use crate::holder::SessionId;
@@ -20,8 +22,6 @@ mod ration;
 mod setup;
 pub mod claude;
 pub mod command;
-
-pub use setup::from_config;
 
 /// A future that a trait object returns.
 pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -39,6 +39,22 @@ pub trait Agent: fmt::Debug + Send + Sync {
 
     /// Starts a session. An error of kind `Environment` means that the machine or its set-up is at fault.
     fn open(&self, plan: SessionPlan) -> Waiting<'_, Result<Box<dyn Session>>>;
+}
+
+/// The agent that `[agent.<name>]` describes; `config_folder` is where shopfloor.toml lies.
+///
+/// Nothing is started and no variable is read yet: that happens when a session opens, so that a missing program or
+/// variable is told as the environment's fault at the moment it matters.
+pub fn from_config(
+    name: &str,
+    config: &AgentConfig,
+    config_folder: &Path,
+) -> Result<Arc<dyn Agent>> {
+    let setup = setup::Setup::new(name, config, config_folder)?;
+    Ok(match config.driver {
+        DriverName::Claude => Arc::new(claude::Claude::new(setup)),
+        DriverName::Command => Arc::new(command::Command::new(setup)),
+    })
 }
 
 /// What a session is opened with.

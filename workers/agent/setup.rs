@@ -1,32 +1,13 @@
-//! From an agent's table in shopfloor.toml to a driver, and from a driver to the program it starts.
+//! What shopfloor.toml says about an agent, and the program a driver starts for a session.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
-use std::sync::Arc;
 
-use super::claude::Claude;
-use super::command::Command;
-use super::{Agent, SessionPlan};
-use crate::config::{AgentConfig, DriverName};
+use super::SessionPlan;
+use crate::config::AgentConfig;
 use crate::error::{Error, Kind, Result};
 use crate::process::Program;
-
-/// The agent that `[agent.<name>]` describes; `config_folder` is where shopfloor.toml lies.
-///
-/// Nothing is started and no variable is read yet: that happens when a session opens, so that a missing program or
-/// variable is told as the environment's fault at the moment it matters.
-pub fn from_config(
-    name: &str,
-    config: &AgentConfig,
-    config_folder: &Path,
-) -> Result<Arc<dyn Agent>> {
-    let setup = Setup::new(name, config, config_folder)?;
-    Ok(match config.driver {
-        DriverName::Claude => Arc::new(Claude::new(setup)),
-        DriverName::Command => Arc::new(Command::new(setup)),
-    })
-}
 
 /// What shopfloor.toml says about one agent.
 #[derive(Debug, Clone)]
@@ -46,7 +27,7 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    fn new(name: &str, config: &AgentConfig, folder: &Path) -> Result<Self> {
+    pub(super) fn new(name: &str, config: &AgentConfig, folder: &Path) -> Result<Self> {
         if config.program.trim().is_empty() {
             return Err(Error::usage(format!("[agent.{name}] program is empty"))
                 .hint("name a program in PATH, or give its path"));
@@ -114,6 +95,7 @@ impl Setup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::DriverName;
 
     fn setup(program: &str, env: &[(&str, &str)]) -> Setup {
         let config = AgentConfig {

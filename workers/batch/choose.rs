@@ -173,15 +173,14 @@ fn fit_to_take(shop: &Shop, id: &OrderId, passed: &mut PassedOver) -> Option<Ord
 pub fn waits(shop: &Shop, order: &Order) -> Option<Wait> {
     // A request that can't be read waits for nothing: the claim puts it on hold and says why.
     let request = order.request.as_ref().ok()?;
-    plan::waits_for(&order.id, request, &shop.pipeline, &|other| known(shop, other))
+    let known = |other: &OrderId| known(shop, other);
+    plan::waits_for(&order.id, request, &shop.pipeline, &known).into_iter().next()
 }
 
 fn known(shop: &Shop, id: &OrderId) -> Option<Known> {
     let Ok(Some(order)) = shop.queue.look(id) else {
-        // What is in the archive was finished.
-        let months = std::fs::read_dir(shop.floor.archive()).ok()?.flatten();
-        let archived = months.into_iter().any(|month| month.path().join(id.as_str()).is_dir());
-        return archived.then(|| Known { state: State::READY_FOR_REVIEW, needs: Vec::new() });
+        let state = shop.floor.archived_state(id)?;
+        return Some(Known { state, needs: Vec::new() });
     };
     let needs = order.request.map(|request| request.needs).unwrap_or_default();
     Some(Known { state: order.state, needs: needs.into_iter().map(|need| need.id).collect() })

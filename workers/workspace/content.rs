@@ -25,7 +25,7 @@ const PLACEHOLDER: &str = ".shopfloor-looks-into-this-folder";
 impl Workspace {
     /// The folder of ours that belongs to a worktree.
     pub(super) fn drawer(&self, path: &Path) -> PathBuf {
-        self.root.join(".bench").join(path.file_name().unwrap_or_default())
+        self.root.join(".bench").join(path.strip_prefix(&self.root).unwrap_or(path))
     }
 
     /// The tree of what is in the folder: all files that are not ignored. `seed` is a commit or tree that knows the
@@ -194,5 +194,24 @@ fn copy_keeping_time(from: &Path, to: &Path) -> std::io::Result<()> {
 pub(super) fn clear_locks(admin: &Path) {
     for name in ["index.lock", "HEAD.lock", "config.worktree.lock"] {
         let _gone = std::fs::remove_file(admin.join(name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_an_index_is_as_old_as_the_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        std::fs::write(&from, "DIRC").unwrap();
+        let old =
+            std::time::UNIX_EPOCH + std::time::Duration::from_nanos(1_000_000_000_000_000_007);
+        File::options().write(true).open(&from).unwrap().set_modified(old).unwrap();
+        std::fs::write(&to, "something longer").unwrap();
+        copy_keeping_time(&from, &to).unwrap();
+        assert_eq!(std::fs::metadata(&to).unwrap().modified().unwrap(), old);
+        assert_eq!(std::fs::read_to_string(&to).unwrap(), "DIRC");
     }
 }

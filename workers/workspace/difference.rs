@@ -1,6 +1,7 @@
 //! What differs between two trees, and what a file held.
 
 use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt as _;
 
 use super::names::{object, path_bytes, path_text};
 use super::{Change, ChangeKind, Workspace};
@@ -71,13 +72,15 @@ impl Workspace {
         if listed.remarks.contains("is outside repository") {
             return Ok(None);
         }
-        let listed = String::from_utf8_lossy(&listed.checked()?).into_owned();
-        let mut words = listed.split([' ', '\t']);
-        let (Some(mode), Some("blob"), Some(blob)) = (words.next(), words.next(), words.next())
-        else {
-            return Ok(None);
-        };
-        if !mode.starts_with("100") {
+        let listed = listed.checked()?;
+        // `<mode> <type> <object>\t<path>`, and only when it is this very path.
+        let tab = listed.iter().position(|&b| b == b'\t').unwrap_or(listed.len());
+        let (entry, name) = listed.split_at(tab);
+        let wanted = [b"\t", path_bytes(path).as_bytes(), b"\0"].concat();
+        let entry = String::from_utf8_lossy(entry).into_owned();
+        let words: Vec<&str> = entry.split(' ').collect();
+        let ["100644" | "100755" | "100664", "blob", blob] = words[..] else { return Ok(None) };
+        if name != wanted {
             return Ok(None);
         }
         let call = self.git.call(format!("read {path}"), &["cat-file", "blob", object(blob)?]);

@@ -6,6 +6,18 @@
 //! What is finished stands as a line of commits, one per order, on the branch `shopfloor/ready`; `shopfloor/<id>` names
 //! each order's commit on it. The freshest base of a new worktree is the tip of that line on top of the project's
 //! base branch, so that an order that needs another one finds its work there.
+//!
+//! In the repository, all of ours is under these names:
+//! ```text
+//! refs/heads/shopfloor/ready                 the line of finished work
+//! refs/heads/shopfloor/<id>                  the order's commit on it, or what its worktree was made from
+//! refs/shopfloor/base/<id>                   the order has a whole worktree, made from this commit
+//! refs/shopfloor/snapshot/<id>/<generation>  the content after a turn
+//! refs/shopfloor/salvage/<id>/...            what was there before something was taken away or put in its place
+//! refs/shopfloor/ready/...                   an earlier line that came to conflict with the base branch
+//! ```
+//! Below the worktrees' root: `<id>/` the worktrees, `.checkout/<name>/` clean checkouts, `.bench/` our index files,
+//! `.trash/` what is being deleted.
 
 use std::path::{Path, PathBuf};
 

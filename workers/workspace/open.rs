@@ -35,16 +35,14 @@ impl Workspace {
         let settings = look.ask("read git's settings", &["config", "--list", "-z"]).await?;
         let listed = settings::parse(&settings.checked()?);
         let base_branch = look.base_branch(base).await?;
-        let root = folder(root)?;
-        let locks = folder(locks)?;
-        let nowhere = folder(&root.join(".bench").join(".nowhere"))?;
+        let (root, locks) = (real(root)?, real(locks)?);
         let identity = |name: &str, otherwise: &str| {
             let value = settings::value(&listed, name).filter(|value| !value.trim().is_empty());
             value.unwrap_or(otherwise).to_owned()
         };
         let git = Git {
             common,
-            nowhere,
+            nowhere: root.join(".bench").join(".nowhere"),
             ceiling: root.clone(),
             cookie: cookie.to_owned(),
             settings: Settings::of_operator(&listed),
@@ -57,6 +55,10 @@ impl Workspace {
         };
         let workspace = Self { project, project_git_dir, root, locks, base_branch, git };
         workspace.check_place().await?;
+        for path in [&workspace.git.nowhere, &workspace.locks] {
+            std::fs::create_dir_all(path)
+                .map_err(|error| Error::io("make the folder", path, error))?;
+        }
         workspace.check_branches().await?;
         Ok(workspace)
     }
@@ -107,7 +109,9 @@ impl Workspace {
         }
         let index = self.project_git_dir.join("index");
         let call = self.git.call("ask git what the project ignores", &["check-ignore", "-q", "--"]);
-        let said = call.arg(root).on_files(project, &index).said().await?;
+        // This command takes no literal paths; an absolute one has no magic.
+        let call = call.arg(root).env("GIT_LITERAL_PATHSPECS", "0");
+        let said = call.on_files(project, &index).said().await?;
         match said.code {
             0 => Ok(()),
             1 => {
@@ -249,10 +253,15 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// Makes a folder, and its path without symlinks: git writes such paths, and we compare them.
-fn folder(path: &Path) -> Result<PathBuf> {
-    std::fs::create_dir_all(path).map_err(|error| Error::io("make the folder", path, error))?;
-    path.canonicalize().map_err(|error| Error::io("open the folder", path, error))
+/// The path without symlinks, as git writes it and we compare it. Its end may not be there yet.
+fn real(path: &Path) -> Result<PathBuf> {
+    let failed = |error| Error::io("find the folder", path, error);
+    let whole = std::path::absolute(path).map_err(failed)?;
+    let there = whole.ancestors().find(|above| above.exists()).unwrap_or(Path::new("/"));
+    let end = whole.strip_prefix(there).unwrap_or(Path::new(""));
+    let there = there.canonicalize().map_err(failed)?;
+    // Joining nothing would leave a slash at the end.
+    Ok(if end.as_os_str().is_empty() { there } else { there.join(end) })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Reading and moving refs: many in one transaction, each only from the value we know.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::names::{object, salvage_ref, short};
@@ -96,9 +96,9 @@ impl Workspace {
         let call = || self.git.call("move refs", &args).input(moves.0.clone()).said();
         let mut said = call().await?;
         if said.code != 0
-            && let Some(lock) = self.our_locked_ref(&said.remarks)
-            && remove_if_stale(&lock).await
+            && let Some((lock, wait)) = self.locked(&said.remarks)
         {
+            remove_if_stale(&lock, wait).await;
             said = call().await?;
         }
         Ok(if said.code == 0 { Moved::Done } else { Moved::Refused(said.error()) })
@@ -127,28 +127,32 @@ impl Workspace {
         Ok(())
     }
 
-    /// The lock file that git complained about, if it is that of a ref of ours.
-    fn our_locked_ref(&self, remarks: &str) -> Option<PathBuf> {
+    /// The lock file that git complained about, and how long the same one must be seen there before it counts as left
+    /// behind. The lock of a ref of ours is held for milliseconds; that of all packed refs for as long as it takes the
+    /// user's git to write them.
+    fn locked(&self, remarks: &str) -> Option<(PathBuf, Duration)> {
         let (_, rest) = remarks.split_once("Unable to create '")?;
         let path = PathBuf::from(rest.split_once("': File exists")?.0);
+        let common = &self.git.common;
+        if path == common.join("packed-refs.lock") {
+            return Some((path, Duration::from_secs(20)));
+        }
         let ours = ["refs/shopfloor", "refs/heads/shopfloor"];
-        let ours = ours.iter().any(|folder| path.starts_with(self.git.common.join(folder)));
-        (ours && path.extension().is_some_and(|ending| ending == "lock")).then_some(path)
+        let ours = ours.iter().any(|folder| path.starts_with(common.join(folder)));
+        ours.then_some((path, Duration::from_secs(2)))
     }
 }
 
-/// Takes away the lock file of a git that was killed. git holds the lock of a ref for milliseconds, so one that is the
-/// same file two seconds later has no owner. True when it is worth trying again.
-async fn remove_if_stale(lock: &std::path::Path) -> bool {
+/// Takes away the lock file of a git that was killed: one that is still the very same after `wait`.
+async fn remove_if_stale(lock: &Path, wait: Duration) {
     let seen = || {
         let file = std::fs::symlink_metadata(lock).ok()?;
         Some((file.ino(), file.mtime(), file.mtime_nsec(), file.size()))
     };
     let before = seen();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(wait).await;
     if before.is_some() && seen() == before {
         tracing::warn!(path = %lock.display(), "took away the lock file of a git that was killed");
         let _gone = std::fs::remove_file(lock);
     }
-    true
 }

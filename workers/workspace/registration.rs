@@ -13,6 +13,9 @@ use super::Workspace;
 use super::lock::Lock;
 use crate::error::{Error, Result};
 
+/// Why our worktrees are locked against `git worktree prune`; git shows it to people, and we know ours by it.
+const REASON: &str = "made by shopfloor";
+
 /// What a worktree has checked out.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Head<'a> {
@@ -56,7 +59,16 @@ impl Workspace {
         if !there {
             self.trash(path)?;
         }
-        let args = ["worktree", "add", "--quiet", "--force", "--no-checkout", "--lock"];
+        let args = [
+            "worktree",
+            "add",
+            "--quiet",
+            "--force",
+            "--no-checkout",
+            "--lock",
+            "--reason",
+            REASON,
+        ];
         let mut call = self.git.call(format!("add the worktree {}", path.display()), &args);
         if matches!(head, Head::Commit(_)) {
             call = call.arg("--detach");
@@ -101,13 +113,19 @@ impl Workspace {
         Ok(place)
     }
 
-    /// Takes away every admin folder that names `path`. To be called under the worktree lock.
+    /// Takes away every admin folder that names `path`, and those of ours that name nothing: their git was killed. To be
+    /// called under the worktree lock.
     fn unregister(&self, path: &Path) -> Result<()> {
         let all = self.git.common.join("worktrees");
         let Ok(entries) = fs::read_dir(&all) else { return Ok(()) };
         let file = path.join(".git");
         for admin in entries.flatten().map(|entry| entry.path()) {
-            if one_line(&admin.join("gitdir")).is_some_and(|line| Path::new(&line) == file) {
+            let unfinished = || one_line(&admin.join("locked")).as_deref() == Some(REASON);
+            let goes = match one_line(&admin.join("gitdir")) {
+                Some(line) if !line.is_empty() => Path::new(&line) == file,
+                _ => unfinished(),
+            };
+            if goes {
                 self.trash(&admin)?;
             }
         }

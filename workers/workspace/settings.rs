@@ -5,7 +5,7 @@
 //! Drivers have names that nobody can foresee: those that were there when the project was opened keep the value they
 //! had then, and every later one is switched off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Settings of every call. Programs off, network off, nothing guessed, nothing hidden, commits on disk.
 const OURS: [(&str, &str); 36] = [
@@ -102,65 +102,38 @@ impl Settings {
         }
         let ignore = value(listed, "core.excludesfile").map(str::to_owned);
         pairs.push(("core.excludesFile".to_owned(), ignore.unwrap_or_else(users_ignore_file)));
-        let drivers = listed.iter().filter(|(name, _)| driver(name).is_some());
+        let drivers = listed.iter().filter(|(name, _)| off(name).is_some());
         Self { pairs, trusted: drivers.cloned().collect() }
     }
 
     /// What must be added so that no driver runs that the operator did not have. `listed` is the configuration now.
+    /// A key that nobody set stays unset: an empty `process`, for instance, would switch a trusted `clean` off.
     pub(super) fn drivers_off(&self, listed: &Pairs) -> Pairs {
         let mut pairs = Pairs::new();
         let now = listed.iter().map(|(name, _)| name);
-        let names = now.chain(self.trusted.keys()).filter_map(|name| driver(name));
-        let names: std::collections::BTreeSet<(Kind, &str)> = names.collect();
-        for (kind, name) in names {
-            for (key, off) in kind.keys() {
-                let key = format!("{}.{name}.{key}", kind.section());
-                let value = self.trusted.get(&key).cloned().unwrap_or_else(|| (*off).to_owned());
-                pairs.push((key, value));
+        let names: BTreeSet<&String> = now.chain(self.trusted.keys()).collect();
+        for name in names {
+            if let Some(off) = off(name) {
+                let value = self.trusted.get(name).map_or(off, String::as_str);
+                pairs.push((name.clone(), value.to_owned()));
             }
         }
         pairs
     }
 }
 
-/// The kinds of drivers that run programs where we do not switch them off with a flag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Filter,
-    Merge,
-}
-
-impl Kind {
-    fn section(self) -> &'static str {
-        match self {
-            Self::Filter => "filter",
-            Self::Merge => "merge",
-        }
+/// For a setting of a driver that runs programs where no flag switches it off: the value that makes it do nothing. A
+/// merge driver that is empty would keep one side and say that all is well: `false` fails, and the file is a conflict.
+fn off(setting: &str) -> Option<&'static str> {
+    let (section, rest) = setting.split_once('.')?;
+    // Names may hold dots.
+    let (_name, key) = rest.rsplit_once('.')?;
+    match (section, key) {
+        ("filter", "clean" | "smudge" | "process") => Some(""),
+        ("filter", "required") | ("merge", "driver") => Some("false"),
+        ("merge", "recursive") => Some("text"),
+        _ => None,
     }
-
-    /// Its keys, and the value that makes each one do nothing. A merge driver that is empty would keep one side and
-    /// say that all is well: `false` fails, and the file is a conflict.
-    fn keys(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Filter => {
-                &[("clean", ""), ("smudge", ""), ("process", ""), ("required", "false")]
-            }
-            Self::Merge => &[("driver", "false"), ("recursive", "text")],
-        }
-    }
-}
-
-/// The driver that a setting belongs to: `filter.<name>.<key>` or `merge.<name>.<key>`. Names may hold dots.
-fn driver(setting: &str) -> Option<(Kind, &str)> {
-    for kind in [Kind::Filter, Kind::Merge] {
-        let rest = setting.strip_prefix(kind.section()).and_then(|rest| rest.strip_prefix('.'));
-        if let Some((name, key)) = rest.and_then(|rest| rest.rsplit_once('.'))
-            && kind.keys().iter().any(|(known, _)| *known == key)
-        {
-            return Some((kind, name));
-        }
-    }
-    None
 }
 
 /// Where git looks for the user's own ignore file when no setting names it. Given by name, so that the repository's
@@ -187,15 +160,16 @@ mod tests {
         let settings = Settings::of_operator(&then);
         let now = pairs(&[
             ("filter.lfs.clean", "evil"),
+            ("filter.lfs.smudge", "evil"),
             ("filter.a=b.c.smudge", "evil"),
             ("merge.x.driver", "evil"),
         ]);
         let off = settings.drivers_off(&now);
         assert_eq!(value(&off, "filter.lfs.clean"), Some("git-lfs clean"));
-        assert_eq!(value(&off, "filter.lfs.process"), Some(""));
+        assert_eq!(value(&off, "filter.lfs.process"), None);
         assert_eq!(value(&off, "filter.lfs.required"), Some("true"));
         assert_eq!(value(&off, "filter.a=b.c.smudge"), Some(""));
-        assert_eq!(value(&off, "filter.a=b.c.required"), Some("false"));
+        assert_eq!(value(&off, "filter.lfs.smudge"), Some(""));
         assert_eq!(value(&off, "merge.x.driver"), Some("false"));
         assert!(off.iter().all(|(_, value)| !value.contains("evil")));
     }

@@ -1,6 +1,6 @@
 //! One order as the simulator reads it out of its prompt.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What it is asked to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +26,14 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// The worktree, for work that can't do without one.
+    pub(crate) fn worktree(&self) -> Result<&Path, String> {
+        let (stage, order) = (&self.stage, &self.order);
+        let missing =
+            || format!("the scenario writes files at {stage} of {order}, and there is no worktree");
+        self.worktree.as_deref().ok_or_else(missing)
+    }
+
     /// Reads a prompt (with or without a brief before it). `None` when no order stands in it.
     pub(crate) fn read(prompt: &str) -> Option<Self> {
         let mut lines = prompt.lines().skip_while(|line| {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::job::Job;
 use crate::scenario::Act;
-use crate::work;
 
 /// Sleeps for ever.
 pub(crate) fn hang() -> ! {
@@ -54,7 +53,7 @@ pub(crate) fn leave_grandchild() -> Result<(), String> {
 
 /// Weakens a file under `tests/`, the order's own where there is one, and says which.
 pub(crate) fn weaken_a_test(job: &Job) -> Result<String, String> {
-    let tree = work::worktree(job)?;
+    let tree = job.worktree()?;
     let mut found = Vec::new();
     collect(&tree.join("tests"), &mut found);
     found.sort();

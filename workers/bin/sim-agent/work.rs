@@ -51,7 +51,7 @@ fn write_tree(act: &Act, job: &Job, calls: &mut Vec<(&'static str, String)>) -> 
     if act.files.is_empty() && act.append.is_empty() {
         return Ok(());
     }
-    let tree = worktree(job)?;
+    let tree = job.worktree()?;
     for (name, content) in &act.files {
         let name = filled(name, job);
         write(tree, &name, &filled(content, job))?;
@@ -116,16 +116,6 @@ fn testimony(act: &Act, job: &Job) -> Option<Testimony> {
         verdict: act.verdict,
         why,
         artifacts: act.artifacts.clone(),
-    })
-}
-
-/// The worktree, which this work can't do without.
-pub(crate) fn worktree(job: &Job) -> Result<&Path, String> {
-    job.worktree.as_deref().ok_or_else(|| {
-        format!(
-            "the scenario writes files at {} of {}, and there is no worktree",
-            job.stage, job.order
-        )
     })
 }
 

@@ -1,3 +1,5 @@
+//! What becomes of result files of every kind.
+
 use super::*;
 use crate::holder::SessionId;
 use crate::process::Ended;
