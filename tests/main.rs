@@ -13,4 +13,5 @@ mod gates;
 mod cli;
 mod flow;
 mod steady;
+mod sixth_stage;
 mod prove;
