@@ -7,6 +7,7 @@ mod tidy;
 mod contract;
 mod queue_files;
 mod faults;
+mod kill_points;
 mod workspace;
 mod agents;
 mod gates;
