@@ -237,7 +237,8 @@ fn an_order_that_kills_its_workers_is_given_up_before_it_kills_another() {
         worker.signal("KILL");
         assert_eq!(worker.end(Duration::from_secs(20)), None);
     }
-    house.run("spec-worker", &["--until-idle"]);
+    let mut worker = house.start("spec-worker", &["--until-idle"]);
+    assert_eq!(worker.end(Duration::from_secs(20)), Some(0), "{}", house.scene());
     assert_eq!(house.state("a"), "FAILED", "{}", house.scene());
     assert_eq!(house.told("turn_began").len(), 2);
     let report = fs::read_to_string(house.order("a").join("FAILED.md")).unwrap();
