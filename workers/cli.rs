@@ -183,7 +183,7 @@ async fn run(pipeline: Pipeline, stage: Stage, flags: &Flags) -> Result<Ended> {
     let _log = log::open(log_file.as_deref(), !flags.launched, flags.loudness);
     let stop = Stop::new();
     listen(&stop, flags.launched)?;
-    let (shop, only) = set_up(pipeline, stage, flags, &place, &by).await?;
+    let (shop, only) = set_up(pipeline, stage, flags, &place, &by, &stop).await?;
     let told = tell_stopping(stop.clone(), shop.teller.clone());
     let until = match (flags.once, flags.until_idle || only.is_some()) {
         (true, _) => Until::Once,
@@ -201,6 +201,7 @@ async fn set_up(
     flags: &Flags,
     place: &Place,
     by: &str,
+    stop: &Stop,
 ) -> Result<(Arc<Shop>, Option<Vec<OrderId>>)> {
     let mut config = place.need_config()?;
     apply(&mut config, flags);
@@ -214,7 +215,7 @@ async fn set_up(
     let floor = place.floor()?;
     let enlisted = queue.enlist(stage.name)?;
     let cookie = format!("{}/own", enlisted.worker);
-    let workspace = place.open_workspace(&config, &queue, &cookie).await?;
+    let workspace = place.open_workspace(&config, &queue, &cookie).await?.heeding(stop);
     let batch = flags.batch_size.map(|size| size as usize);
     let batch = config.batch_for(&stage, batch).max(only.as_ref().map_or(0, Vec::len));
     let config = Arc::new(config);

@@ -7,11 +7,12 @@ use crate::batch::{self, Outcome, PassedOver, Picked};
 use crate::config::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
+use crate::failure::Class;
 use crate::floor::{Breaker, unix_now};
 use crate::holder::{SessionId, WorkerId};
 use crate::order::OrderId;
 use crate::process;
-use crate::queue::Bell;
+use crate::queue::{Bell, Recovered};
 use crate::ruling::{Trouble, backoff};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
@@ -107,18 +108,29 @@ impl Worker<'_> {
             if stop.draining() {
                 return Ok(if stop.is_now() { Ended::Interrupted } else { Ended::Done });
             }
-            self.keep_house()?;
-            let picked = match self.pick(only)? {
-                Some(picked) => picked,
-                None if until == Until::Once
-                    || (until == Until::Idle && self.nothing_left(only)?) =>
+            let looked = match self.keep_house(stop).await {
+                Ok(()) if stop.draining() => continue,
+                Ok(()) => self.pick(only),
+                Err(error) => Err(error),
+            };
+            let picked = match looked {
+                Ok(Some(picked)) => picked,
+                Ok(None)
+                    if until == Until::Once
+                        || (until == Until::Idle && self.nothing_left(only)?) =>
                 {
                     return Ok(if batches == 0 { Ended::NothingToDo } else { Ended::Done });
                 }
-                None => {
+                Ok(None) => {
                     self.rest(board, stop).await;
                     continue;
                 }
+                Err(error) if until == Until::Stopped && may_pass(&error) => {
+                    self.warn_once(&error);
+                    self.rest(board, stop).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
             batches += 1;
             // Boxed: the state of a whole session is large, and most of a worker's life is spent without one.
@@ -134,20 +146,30 @@ impl Worker<'_> {
         }
     }
 
-    /// Looks for dead workers and rebuilds the index, each in its time.
-    fn keep_house(&mut self) -> Result<()> {
-        if self.recovered_at.is_none_or(|at| at.elapsed() > RECOVER_EVERY) {
-            for found in self.shop.queue.recover(&undertake)? {
-                self.shop.tell(What::Recovered {
-                    order: found.id,
-                    worker: found.worker.to_string(),
-                    class: found.class,
-                });
+    /// Gives back what could not be given back before, looks for dead workers and rebuilds the index, each in its time.
+    /// We have no claim in hand here.
+    async fn keep_house(&mut self, stop: &Stop) -> Result<()> {
+        let due = |at: Option<Instant>, every| at.is_none_or(|at| at.elapsed() > every);
+        if due(self.recovered_at, RECOVER_EVERY) {
+            let found = beside(self.shop, stop, |shop| {
+                let back = shop.queue.give_back_all(&shop.enlisted)?;
+                Ok((back, shop.queue.recover(&undertake)?))
+            });
+            let Some((back, found)) = found.await? else { return Ok(()) };
+            for (order, state) in back {
+                let why = "it could not be given back before".to_owned();
+                let class = Class::Lost;
+                self.shop.tell(What::Returned { order, state, class, why, rests_secs: 0 });
+            }
+            for Recovered { id, worker, class } in found {
+                let worker = worker.to_string();
+                self.shop.tell(What::Recovered { order: id, worker, class });
             }
             self.recovered_at = Some(Instant::now());
         }
-        if self.swept_at.is_none_or(|at| at.elapsed() > SWEEP_EVERY) {
-            let swept = self.shop.queue.sweep()?;
+        if due(self.swept_at, SWEEP_EVERY) {
+            let swept = beside(self.shop, stop, |shop| shop.queue.sweep());
+            let Some(swept) = swept.await? else { return Ok(()) };
             for (name, why) in &swept.broken {
                 self.shop.warn(format!("{name:?} can't be worked on: {why}"));
             }
@@ -230,10 +252,13 @@ impl Worker<'_> {
                 continue;
             }
             let Ok(Some(order)) = shop.queue.look(&id) else { continue };
-            let ours = shop.stage.takes.contains(&order.state) && order.hold.is_none();
-            // What waits for another order can't be done by this worker alone.
-            let free = order.request.is_ok_and(|request| request.needs.is_empty());
-            if ours && (free || order.history.due.is_some() || order.history.open.is_some()) {
+            if !shop.stage.takes.contains(&order.state) || order.hold.is_some() {
+                continue;
+            }
+            // What waits for another order can't be done by this worker alone; what rests, or is in somebody's hands,
+            // may come to us later.
+            let free = order.request.is_ok() && batch::waits(shop, &order).is_none();
+            if free || order.history.open.is_some() {
                 return Ok(false);
             }
         }
@@ -278,6 +303,35 @@ impl Worker<'_> {
             }
         }
         error
+    }
+}
+
+/// Does something that may take long beside the loop, which hears meanwhile when we are asked to stop. `None` then: the
+/// deed goes on by itself, and our end may cut it short as a crash would.
+async fn beside<T: Send + 'static>(
+    shop: &Arc<Shop>,
+    stop: &Stop,
+    deed: impl FnOnce(&Shop) -> Result<T> + Send + 'static,
+) -> Result<Option<T>> {
+    let shop = Arc::clone(shop);
+    let task = tokio::task::spawn_blocking(move || deed(&shop));
+    tokio::select! {
+        done = task => match done {
+            Ok(done) => done.map(Some),
+            Err(error) => Err(Error::new(Kind::Failed, "a look at the queue failed").caused_by(error)),
+        },
+        () = stop.drain_asked() => Ok(None),
+    }
+}
+
+/// True for what may be over at the next look (no descriptor left, one file that can't be read): the worker warns and
+/// waits. A queue that is gone or unfit ends it.
+fn may_pass(error: &Error) -> bool {
+    match error.kind() {
+        Kind::Failed | Kind::DiskFull | Kind::BrokenOrder | Kind::Environment | Kind::TimedOut => {
+            true
+        }
+        Kind::Usage | Kind::NotFound | Kind::AlreadyRunning | Kind::Unfit => false,
     }
 }
 
