@@ -41,7 +41,9 @@ pub(crate) fn run(flags: &Init, place: &Place, voice: Voice) -> Result<Done> {
     } else {
         write_config(project, &path, place, voice)?;
     }
-    voice::result("\nNext:  git add shopfloor.toml && git commit -m \"shopfloor\"\n       shopfloor add \"what is wanted\"\n       shopfloor start")?;
+    voice::result(
+        "\nNext:  git add shopfloor.toml && git commit -m \"shopfloor\"\n       shopfloor add \"what is wanted\"\n       shopfloor start",
+    )?;
     Ok(Done::Well)
 }
 
