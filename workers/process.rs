@@ -27,6 +27,9 @@ pub use tree::{carrying, end_all, start_time};
 /// The variable that marks everything we started.
 pub const COOKIE: &str = "SHOPFLOOR_COOKIE";
 
+/// How long what was told to end may take.
+const FIRM: Duration = Duration::from_secs(2);
+
 /// Variables a child may inherit. Everything else it is given by name or not at all.
 const INHERITED: [&str; 17] = [
     "PATH",
@@ -183,7 +186,7 @@ impl Program {
         group.kill();
         drop(child.wait().await);
         if let Some(family) = family {
-            family.end();
+            drop(tokio::task::spawn_blocking(move || family.end(FIRM)).await);
         }
         // The rest of what it printed; a grandchild outside the group may hold the pipe open for ever.
         drop(tokio::time::timeout(Duration::from_secs(1), tail.read_all(&mut output)).await);
@@ -321,9 +324,8 @@ impl Running {
             .map(|status| Ended::of(&status));
         if ended.is_none() {
             self.group.signal(Signal::TERM);
-            let firm = Duration::from_secs(2);
             ended =
-                tokio::time::timeout(firm, self.child.wait()).await.ok().map(|_| Ended::Stopped);
+                tokio::time::timeout(FIRM, self.child.wait()).await.ok().map(|_| Ended::Stopped);
         }
         self.group.kill();
         let ended = match ended {
@@ -337,7 +339,7 @@ impl Running {
         let left = tokio::task::spawn_blocking(move || {
             let left = carrying(&cookie).len();
             end_all(&cookie, Duration::from_secs(10));
-            left + family.end()
+            left + family.end(FIRM)
         });
         let left = left.await.unwrap_or(0);
         self.ended = true;

@@ -68,14 +68,25 @@ impl Family {
         Self(carrying(cookie).into_iter().filter_map(born).collect())
     }
 
-    /// Kills those that still live. How many there were.
-    pub(super) fn end(&self) -> usize {
+    /// Kills those that still live, and waits a while until they are gone. How many there were. Blocks.
+    pub(super) fn end(&self, limit: Duration) -> usize {
+        let begun = Instant::now();
+        let found = self.living().len();
+        loop {
+            let left = self.living();
+            if left.is_empty() || begun.elapsed() > limit {
+                return found;
+            }
+            for pid in left.into_iter().filter_map(|pid| Pid::from_raw(pid as i32)) {
+                let _gone = rustix::process::kill_process(pid, Signal::KILL);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn living(&self) -> Vec<u32> {
         let lives = |(pid, born): &&(u32, u64)| start_time(*pid) == Some(*born);
-        let left: Vec<u32> = self.0.iter().filter(lives).map(|(pid, _)| *pid).collect();
-        left.iter().filter_map(|pid| Pid::from_raw(*pid as i32)).for_each(|pid| {
-            let _gone = rustix::process::kill_process(pid, Signal::KILL);
-        });
-        left.len()
+        self.0.iter().filter(lives).map(|(pid, _)| *pid).collect()
     }
 }
 
