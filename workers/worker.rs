@@ -19,8 +19,11 @@ use crate::stop::Stop;
 
 /// How often an idle worker looks for dead ones.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
-/// How often an idle worker has the index rebuilt.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// How often the index is rebuilt: what people did by hand (`mkdir`, `echo IMPL > .state`, `rm -r ready`) is found then. As
+/// often as it costs next to nothing, and never more rarely than the second figure.
+const SWEEP_EVERY: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(600)];
+/// A sweep may take this part of a worker's time.
+const SWEEP_SHARE: u32 = 500;
 /// How long the process tree of a dead worker may take to end before it is left for the next look.
 const UNDERTAKER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -67,7 +70,8 @@ pub async fn run(
         bell: shop.queue.bell(shop.stage.takes)?,
         passed: PassedOver::default(),
         recovered_at: None,
-        swept_at: None,
+        swept: None,
+        broken: Vec::new(),
         warned: None,
     };
     let ended = floor.work(&mut board, until, only, stop).await;
@@ -77,6 +81,10 @@ pub async fn run(
         turns: status.turns,
         advanced: status.advanced,
     });
+    if ended.is_ok() {
+        // Who went in good order is not to be shown as dead.
+        shop.floor.remove_status(&shop.enlisted.worker);
+    }
     ended
 }
 
@@ -90,7 +98,10 @@ struct Worker<'a> {
     bell: Bell,
     passed: PassedOver,
     recovered_at: Option<Instant>,
-    swept_at: Option<Instant>,
+    /// When the index was rebuilt last, and how long that took.
+    swept: Option<(Instant, Duration)>,
+    /// Orders that can't be worked on, as they were told.
+    broken: Vec<(String, String)>,
     /// The warning that was told last: it is told once, not at every poll.
     warned: Option<String>,
 }
@@ -110,8 +121,14 @@ impl Worker<'_> {
             }
             let looked = match self.keep_house(stop).await {
                 Ok(()) if stop.draining() => continue,
-                Ok(()) => self.pick(only),
-                Err(error) => Err(error),
+                Err(error) if error.kind() != Kind::DiskFull => Err(error),
+                kept => {
+                    // A full disk keeps nobody from looking: what is claimed is another question.
+                    if let Err(error) = kept {
+                        self.warn_once(&error);
+                    }
+                    self.pick(only)
+                }
             };
             let picked = match looked {
                 Ok(Some(picked)) => picked,
@@ -167,13 +184,17 @@ impl Worker<'_> {
             }
             self.recovered_at = Some(Instant::now());
         }
-        if due(self.swept_at, SWEEP_EVERY) {
+        let [least, most] = SWEEP_EVERY;
+        let after = |took: Duration| took.saturating_mul(SWEEP_SHARE).clamp(least, most);
+        if self.swept.is_none_or(|(at, took)| at.elapsed() > after(took)) {
+            let begun = Instant::now();
             let swept = beside(self.shop, stop, |shop| shop.queue.sweep());
             let Some(swept) = swept.await? else { return Ok(()) };
-            for (name, why) in &swept.broken {
+            for (name, why) in swept.broken.iter().filter(|one| !self.broken.contains(one)) {
                 self.shop.warn(format!("{name:?} can't be worked on: {why}"));
             }
-            self.swept_at = Some(Instant::now());
+            self.broken = swept.broken;
+            self.swept = Some((Instant::now(), begun.elapsed()));
         }
         Ok(())
     }
@@ -280,7 +301,11 @@ impl Worker<'_> {
                 why: why.clone(),
                 mend: mend.clone(),
             };
-            floor.open_breaker(&breaker)?;
+            match floor.open_breaker(&breaker) {
+                // Nothing is claimed on a full disk either.
+                Err(error) if error.kind() == Kind::DiskFull => self.warn_once(&error),
+                opened => opened?,
+            }
             self.shop.tell(What::Paused { stage: stage.to_owned(), secs, why, mend });
         } else if outcome.decided > 0 && floor.close_breaker(stage) {
             self.shop.tell(What::Resumed { stage: stage.to_owned() });
@@ -295,7 +320,7 @@ impl Worker<'_> {
             self.warn_once(&error);
             board.idle("the disk is full");
             let needed = self.shop.config.limits.free_mib.max(1) * 1024 * 1024;
-            while !stop.draining() && free_bytes(&self.shop.folder) < needed {
+            while !stop.draining() && self.shop.tightest().0 < needed {
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_secs(2)) => {}
                     () = stop.drain_asked() => {}
@@ -333,10 +358,6 @@ fn may_pass(error: &Error) -> bool {
         }
         Kind::Usage | Kind::NotFound | Kind::AlreadyRunning | Kind::Unfit => false,
     }
-}
-
-fn free_bytes(folder: &std::path::Path) -> u64 {
-    rustix::fs::statvfs(folder).map_or(u64::MAX, |facts| facts.f_bavail * facts.f_frsize)
 }
 
 /// How long a stage pauses: doubling from `limits.breaker` to `limits.breaker_cap`, or until the time that was said.

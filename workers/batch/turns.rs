@@ -155,7 +155,12 @@ impl Batch<'_> {
             return Ok(false);
         }
         let session = self.picked_session.clone();
-        let picked = choose::pick(self.shop, &session, 1, true, None, self.passed)?;
+        let picked = match choose::pick(self.shop, &session, 1, true, None, self.passed) {
+            Ok(picked) => picked,
+            // Nothing new is begun; what is under way ends.
+            Err(error) if error.kind() == Kind::DiskFull => return Ok(false),
+            Err(error) => return Err(error),
+        };
         let any = !picked.claims.is_empty();
         for claim in picked.claims {
             let orders = vec![claim.id().clone()];
@@ -225,6 +230,7 @@ impl Batch<'_> {
                 return Ok(false);
             }
         }
+        self.was_full &= !self.given.is_empty();
         self.turns += 1;
         self.board.show(|status| status.turns += 1);
         self.shop.tell(What::TurnBegan { order: order.clone(), fix });
@@ -364,7 +370,7 @@ impl Batch<'_> {
         }
         let end = match self.interrupted.take() {
             Some((_, why)) => TurnEnd::Failed(Failure::of_turn(Class::Crash, why)),
-            None => end,
+            None => self.blame_disk(end),
         };
         self.tell_turn(id, &end, usage, began);
         // A one-shot agent's session tells by itself when it is over, after the end of every order's turn.
@@ -391,6 +397,19 @@ impl Batch<'_> {
             }
         }
         Ok(())
+    }
+
+    /// An agent that fails while the disk is full fails because of that, as far as anybody can tell.
+    fn blame_disk(&self, end: TurnEnd) -> TurnEnd {
+        let (told, session_over) = match &end {
+            TurnEnd::Silent(instead) if self.was_full => (instead, false),
+            TurnEnd::Failed(failure) if self.was_full && failure.class != Class::Lost => {
+                (&failure.evidence, failure.session_over)
+            }
+            _ => return end,
+        };
+        let evidence = format!("the disk was full while the agent worked: {told}");
+        TurnEnd::Failed(Failure { class: Class::Env, evidence, until: None, session_over })
     }
 
     fn tell_turn(&self, id: &OrderId, end: &TurnEnd, usage: Usage, began: Instant) {
