@@ -19,11 +19,8 @@ use crate::stop::Stop;
 
 /// How often an idle worker looks for dead ones.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
-/// How often the index is rebuilt: what people did by hand (`mkdir`, `echo IMPL > .state`, `rm -r ready`) is found then. As
-/// often as it costs next to nothing, and never more rarely than the second figure.
-const SWEEP_EVERY: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(600)];
-/// A sweep may take this part of a worker's time.
-const SWEEP_SHARE: u32 = 500;
+/// How often an idle worker has the index rebuilt.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How long the process tree of a dead worker may take to end before it is left for the next look.
 const UNDERTAKER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -70,8 +67,8 @@ pub async fn run(
         bell: shop.queue.bell(shop.stage.takes)?,
         passed: PassedOver::default(),
         recovered_at: None,
-        swept: None,
-        broken: Vec::new(),
+        swept_at: None,
+        untidy: false,
         warned: None,
     };
     let ended = floor.work(&mut board, until, only, stop).await;
@@ -81,10 +78,6 @@ pub async fn run(
         turns: status.turns,
         advanced: status.advanced,
     });
-    if ended.is_ok() {
-        // Who went in good order is not to be shown as dead.
-        shop.floor.remove_status(&shop.enlisted.worker);
-    }
     ended
 }
 
@@ -98,10 +91,9 @@ struct Worker<'a> {
     bell: Bell,
     passed: PassedOver,
     recovered_at: Option<Instant>,
-    /// When the index was rebuilt last, and how long that took.
-    swept: Option<(Instant, Duration)>,
-    /// Orders that can't be worked on, as they were told.
-    broken: Vec<(String, String)>,
+    swept_at: Option<Instant>,
+    /// The queue could not be looked after, and that was told.
+    untidy: bool,
     /// The warning that was told last: it is told once, not at every poll.
     warned: Option<String>,
 }
@@ -119,18 +111,17 @@ impl Worker<'_> {
             if stop.draining() {
                 return Ok(if stop.is_now() { Ended::Interrupted } else { Ended::Done });
             }
-            let looked = match self.keep_house(stop).await {
+            match self.keep_house(stop).await {
                 Ok(()) if stop.draining() => continue,
-                Err(error) if error.kind() != Kind::DiskFull => Err(error),
-                kept => {
-                    // A full disk keeps nobody from looking: what is claimed is another question.
-                    if let Err(error) = kept {
-                        self.warn_once(&error);
+                Ok(()) => self.untidy = false,
+                Err(error) if may_pass(&error) => {
+                    if !std::mem::replace(&mut self.untidy, true) {
+                        self.shop.warn(format!("the queue could not be looked after: {error}"));
                     }
-                    self.pick(only)
                 }
-            };
-            let picked = match looked {
+                Err(error) => return Err(error),
+            }
+            let picked = match self.pick(only) {
                 Ok(Some(picked)) => picked,
                 Ok(None)
                     if until == Until::Once
@@ -184,17 +175,13 @@ impl Worker<'_> {
             }
             self.recovered_at = Some(Instant::now());
         }
-        let [least, most] = SWEEP_EVERY;
-        let after = |took: Duration| took.saturating_mul(SWEEP_SHARE).clamp(least, most);
-        if self.swept.is_none_or(|(at, took)| at.elapsed() > after(took)) {
-            let begun = Instant::now();
+        if due(self.swept_at, SWEEP_EVERY) {
             let swept = beside(self.shop, stop, |shop| shop.queue.sweep());
             let Some(swept) = swept.await? else { return Ok(()) };
-            for (name, why) in swept.broken.iter().filter(|one| !self.broken.contains(one)) {
+            for (name, why) in &swept.broken {
                 self.shop.warn(format!("{name:?} can't be worked on: {why}"));
             }
-            self.broken = swept.broken;
-            self.swept = Some((Instant::now(), begun.elapsed()));
+            self.swept_at = Some(Instant::now());
         }
         Ok(())
     }
@@ -301,11 +288,7 @@ impl Worker<'_> {
                 why: why.clone(),
                 mend: mend.clone(),
             };
-            match floor.open_breaker(&breaker) {
-                // Nothing is claimed on a full disk either.
-                Err(error) if error.kind() == Kind::DiskFull => self.warn_once(&error),
-                opened => opened?,
-            }
+            floor.open_breaker(&breaker)?;
             self.shop.tell(What::Paused { stage: stage.to_owned(), secs, why, mend });
         } else if outcome.decided > 0 && floor.close_breaker(stage) {
             self.shop.tell(What::Resumed { stage: stage.to_owned() });
@@ -320,7 +303,7 @@ impl Worker<'_> {
             self.warn_once(&error);
             board.idle("the disk is full");
             let needed = self.shop.config.limits.free_mib.max(1) * 1024 * 1024;
-            while !stop.draining() && self.shop.tightest().0 < needed {
+            while !stop.draining() && free_bytes(&self.shop.folder) < needed {
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_secs(2)) => {}
                     () = stop.drain_asked() => {}
@@ -360,14 +343,25 @@ fn may_pass(error: &Error) -> bool {
     }
 }
 
-/// How long a stage pauses: doubling from `limits.breaker` to `limits.breaker_cap`, or until the time that was said.
+fn free_bytes(folder: &std::path::Path) -> u64 {
+    rustix::fs::statvfs(folder).map_or(u64::MAX, |facts| facts.f_bavail * facts.f_frsize)
+}
+
+/// How long a stage pauses: doubling from `limits.breaker` to `limits.breaker_cap`, or until the time that was said. A time
+/// that has come and changed nothing is not believed a second time: it could be said at every try.
 fn pause_secs(limits: &Limits, trouble: &Trouble, count: u32, now: u64, chance: f64) -> u64 {
-    if let Some(until) = trouble.until {
+    let doubled = |before: u32| {
+        backoff(limits.breaker, limits.breaker_cap, before as usize, chance).as_secs_f64().ceil()
+            as u64
+    };
+    match trouble.until {
         // At most a week: a time beyond that is a mistake, and is asked again.
-        return until.saturating_sub(now).clamp(1, 7 * 24 * 3600);
+        Some(until) if until > now => {
+            let least = if count > 1 { doubled(count - 2) } else { 1 };
+            (until - now).min(7 * 24 * 3600).max(least)
+        }
+        _ => doubled(count.saturating_sub(1)),
     }
-    let before = count.saturating_sub(1) as usize;
-    backoff(limits.breaker, limits.breaker_cap, before, chance).as_secs_f64().ceil() as u64
 }
 
 #[cfg(test)]
@@ -380,6 +374,14 @@ mod tests {
         let trouble = |until| Trouble { why: String::new(), mend: String::new(), until };
         let secs = |until, count| pause_secs(&limits, &trouble(until), count, 1000, 0.5);
         assert_eq!([secs(None, 1), secs(None, 2), secs(None, 30)], [30, 60, 1800]);
-        assert_eq!([secs(Some(1500), 1), secs(Some(900), 1)], [500, 1]);
+        assert_eq!([secs(Some(1500), 1), secs(Some(1500), 5), secs(Some(1001), 1)], [500, 500, 1]);
+    }
+
+    #[test]
+    fn a_limit_that_is_always_just_over_is_not_asked_every_second() {
+        let limits = Limits::default();
+        let trouble = |until| Trouble { why: String::new(), mend: String::new(), until };
+        let secs = |until, count| pause_secs(&limits, &trouble(Some(until)), count, 1000, 0.5);
+        assert_eq!([secs(900, 1), secs(900, 3), secs(1001, 2), secs(1001, 4)], [30, 120, 30, 120]);
     }
 }

@@ -27,33 +27,40 @@ impl FileQueue {
         self.after_a_boot()?;
         let mut recovered = Vec::new();
         for worker in liveness::known(&self.floor)? {
-            if liveness::lives(&self.floor, &worker)? || !undertaker(&worker) {
-                continue;
-            }
-            let mut left = false;
-            for id in claims::of(&self.floor, &worker)? {
-                match self.orphan(&worker, &id) {
-                    Ok(Some(class)) => {
-                        recovered.extend(class.map(|class| Recovered {
-                            id: id.clone(),
-                            worker: worker.clone(),
-                            class,
-                        }));
-                        claims::remove_mark(&self.floor, &worker, &id);
-                    }
-                    Ok(None) => left = true,
-                    Err(error) => {
-                        // One broken order does not keep the others from coming back.
-                        tracing::warn!(order = %id, %worker, %error, "could not be recovered yet");
-                        left = true;
-                    }
-                }
-            }
-            if !left && let Err(error) = liveness::forget(&self.floor, &worker) {
-                tracing::warn!(%worker, %error, "its traces stay for the next round");
+            // One worker whose traces can't be read does not keep the others' orders from coming back.
+            if let Err(error) = self.bring_back_from(&worker, undertaker, &mut recovered) {
+                tracing::warn!(%worker, %error, "could not be looked at");
             }
         }
         Ok(recovered)
+    }
+
+    fn bring_back_from(
+        &self,
+        worker: &WorkerId,
+        undertaker: &dyn Fn(&WorkerId) -> bool,
+        recovered: &mut Vec<Recovered>,
+    ) -> Result<()> {
+        if liveness::lives(&self.floor, worker)? || !undertaker(worker) {
+            return Ok(());
+        }
+        let mut left = false;
+        for id in claims::of(&self.floor, worker)? {
+            match self.orphan(worker, &id) {
+                Ok(Some(class)) => {
+                    claims::remove_mark(&self.floor, worker, &id);
+                    let worker = worker.clone();
+                    recovered.extend(class.map(|class| Recovered { id, worker, class }));
+                }
+                Ok(None) => left = true,
+                Err(error) => {
+                    // One broken order does not keep the others from coming back.
+                    tracing::warn!(order = %id, %worker, %error, "could not be recovered yet");
+                    left = true;
+                }
+            }
+        }
+        if left { Ok(()) } else { liveness::forget(&self.floor, worker) }
     }
 
     /// Ends the claim of a dead worker on one order, if it still has one, and makes the order ready. `None` when the
