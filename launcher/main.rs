@@ -22,7 +22,6 @@ mod preflight;
 mod crew;
 mod restart;
 mod idle;
-mod alarm;
 mod leftover;
 mod supervise;
 mod start;

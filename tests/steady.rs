@@ -1,7 +1,12 @@
 //! Stories of workers that meet trouble: one broken order never stops the others, nobody is charged for what was not their
 //! doing, a stop is heard in every wait, and nothing passes that was not checked.
 
+#![expect(clippy::print_stdout, reason = "a test that was skipped says so")]
+
 use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use shopfloor::failure::Class;
@@ -244,4 +249,97 @@ fn an_order_that_kills_its_workers_is_given_up_before_it_kills_another() {
     let report = fs::read_to_string(house.order("a").join("FAILED.md")).unwrap();
     assert!(report.contains("1 crashes while it ran alone"), "{report}");
     assert_eq!(left_over(&house.path("")), Vec::<String>::new());
+}
+
+/// A small disk of its own at `folder`, as long as it lives. `None` where we may not make one.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn at(folder: PathBuf, size: &str) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"]).arg(&folder);
+        let made = mount.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+        made.then_some(Self(folder))
+    }
+
+    /// Leaves no room on it.
+    fn fill(&self) -> PathBuf {
+        let filler = self.0.join("filler");
+        let mut file = File::create(&filler).unwrap();
+        while file.write_all(&[b'x'; 512]).is_ok() {}
+        filler
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _busy = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_paid_turn_waits_for_room_on_a_full_disk_and_is_not_given_twice() {
+    let house = House::with("", "[[act]]\norder = \"a\"\nstage = \"implement\"\nms = 1000\n");
+    house.add(&["a"]);
+    for worker in ["spec-worker", "test-worker"] {
+        house.run(worker, &["--until-idle"]);
+    }
+    let sessions = house.project().join("work-orders/.floor/sessions");
+    let Some(disk) = SmallDisk::at(sessions, "512k") else {
+        println!("full disk: 1 test skipped: no file system may be mounted here");
+        return;
+    };
+    let calls = house.calls();
+    let turns = house.told("turn_began").len();
+    let mut worker = house.start("implement-worker", &["--until-idle"]);
+    house.wait("the turn", |house| house.told("turn_began").len() > turns);
+    let filler = disk.fill();
+    let told = |event: &serde_json::Value| event["text"].as_str().unwrap().contains("to be kept");
+    house.wait("the warning", |house| house.told("warning").iter().any(told));
+    fs::remove_file(filler).unwrap();
+    assert_eq!(worker.end(Duration::from_secs(30)), Some(0), "{}", house.scene());
+    assert_eq!(house.state("a"), "PLAYTEST", "{}", house.scene());
+    assert_eq!((house.calls(), charged(&house).len()), (calls + 1, 0));
+}
+
+#[test]
+fn a_disk_that_fills_up_in_a_session_costs_no_session_and_no_worker() {
+    let acts = "[[act]]\norder = \"a\"\nstage = \"spec\"\nms = 2000\n";
+    let house = House::with(&limits("free_mib = 16"), acts);
+    let queue = house.project().join("work-orders");
+    let aside = house.path("aside");
+    let copy = |from: &Path, to: &Path| {
+        let mut copy = Command::new("cp");
+        assert!(copy.arg("-a").arg(from).arg(to).status().unwrap().success());
+    };
+    copy(&queue, &aside);
+    let Some(disk) = SmallDisk::at(queue.clone(), "64m") else {
+        println!("full disk: 1 test skipped: no file system may be mounted here");
+        return;
+    };
+    copy(&aside.join("."), &queue);
+    house.add(&["a"]);
+    let mut worker = house.start("spec-worker", &[]);
+    house.wait("the turn", |house| !house.told("turn_began").is_empty());
+    house.add(&["b"]);
+    let filler = disk.0.join("filler");
+    fs::write(&filler, vec![b'x'; 52 * 1024 * 1024]).unwrap();
+    let told = |event: &serde_json::Value| event["text"].as_str().unwrap().contains("MiB are free");
+    house.wait("the first order", |house| house.state("a") == "TESTS_PRE");
+    house.wait("the warning", |house| house.told("warning").iter().any(told));
+    assert_eq!(house.state("b"), "NEW");
+    fs::remove_file(filler).unwrap();
+    house.wait("the second order", |house| house.state("b") == "TESTS_PRE");
+    worker.signal("TERM");
+    assert_eq!(worker.end(Duration::from_secs(20)), Some(0), "{}", house.scene());
+}
+
+#[test]
+fn a_worker_whose_traces_can_not_be_read_keeps_nobody_from_working() {
+    let house = House::new();
+    house.add(&["a"]);
+    let workers = house.project().join("work-orders/.floor/workers");
+    fs::create_dir(workers.join("1-1-00000000.lock")).unwrap();
+    house.run("spec-worker", &["--until-idle"]);
+    assert_eq!(house.state("a"), "TESTS_PRE", "{}", house.scene());
 }

@@ -7,7 +7,6 @@ mod choose;
 mod gating;
 mod job;
 mod news;
-mod room;
 mod settle;
 mod taking;
 mod turns;
@@ -65,6 +64,8 @@ struct Batch<'a> {
     alone: bool,
     /// Weight this session has taken.
     used: usize,
+    /// A further order could not be had, for a reason that was told.
+    no_more: bool,
     /// Claimed; their turns have not begun.
     todo: VecDeque<Job>,
     /// Red with a fix turn left: the gate and what it found.
@@ -79,8 +80,6 @@ struct Batch<'a> {
     heard_at: Instant,
     /// We dropped the running turn: until when the agent may take to say so, and why.
     interrupted: Option<(Instant, String)>,
-    /// There was no room on the disk for a while in the turn that is under way.
-    was_full: bool,
     turns: u64,
     draining: bool,
     outcome: Outcome,
@@ -105,6 +104,7 @@ pub async fn run(
         nonce: format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
         alone: picked.alone,
         used: 0,
+        no_more: false,
         todo: VecDeque::new(),
         fixes: VecDeque::new(),
         given: BTreeMap::new(),
@@ -114,7 +114,6 @@ pub async fn run(
         opened_at: now,
         heard_at: now,
         interrupted: None,
-        was_full: false,
         turns: 0,
         draining: false,
         outcome: Outcome::default(),
@@ -125,7 +124,7 @@ pub async fn run(
         batch.admit(claim);
     }
     batch.bury_worn_out().await?;
-    let ran = Box::pin(batch.work()).await;
+    let ran = batch.work().await;
     batch.close("done").await;
     ran?;
     Ok(batch.outcome)
@@ -172,7 +171,6 @@ impl Batch<'_> {
             }
             self.show();
             let news = news::wait(self).await;
-            self.was_full |= self.wait_for_room().await;
             self.act(news).await?;
         }
     }

@@ -11,6 +11,7 @@ use crate::brief::{self, Facts, Setting};
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
 use crate::failure::{Class, Failure, TurnEnd};
+use crate::floor::unix_now;
 use crate::history::topic;
 use crate::order::OrderId;
 use crate::queue::{Move, Moved, Note, Release};
@@ -151,15 +152,24 @@ impl Batch<'_> {
 
     /// Claims one more order for the warm session. False when there is none or the batch is used up.
     fn top_up(&mut self) -> Result<bool> {
-        if self.alone || self.used >= self.shop.batch || self.outcome.trouble.is_some() {
+        let full = self.used >= self.shop.batch || self.no_more;
+        if self.alone || full || self.outcome.trouble.is_some() {
+            return Ok(false);
+        }
+        // Another worker may have found out that the stage has to pause.
+        let breaker = self.shop.floor.breaker(self.shop.stage.name);
+        if breaker.is_some_and(|breaker| breaker.until > unix_now()) {
             return Ok(false);
         }
         let session = self.picked_session.clone();
         let picked = match choose::pick(self.shop, &session, 1, true, None, self.passed) {
             Ok(picked) => picked,
-            // Nothing new is begun; what is under way ends.
-            Err(error) if error.kind() == Kind::DiskFull => return Ok(false),
-            Err(error) => return Err(error),
+            // No room, no descriptor: what we hold is finished, and then the loop finds out what it means.
+            Err(error) => {
+                self.shop.warn(format!("no further order joins this session: {error}"));
+                self.no_more = true;
+                return Ok(false);
+            }
         };
         let any = !picked.claims.is_empty();
         for claim in picked.claims {
@@ -230,7 +240,6 @@ impl Batch<'_> {
                 return Ok(false);
             }
         }
-        self.was_full &= !self.given.is_empty();
         self.turns += 1;
         self.board.show(|status| status.turns += 1);
         self.shop.tell(What::TurnBegan { order: order.clone(), fix });
@@ -370,7 +379,7 @@ impl Batch<'_> {
         }
         let end = match self.interrupted.take() {
             Some((_, why)) => TurnEnd::Failed(Failure::of_turn(Class::Crash, why)),
-            None => self.blame_disk(end),
+            None => end,
         };
         self.tell_turn(id, &end, usage, began);
         // A one-shot agent's session tells by itself when it is over, after the end of every order's turn.
@@ -397,19 +406,6 @@ impl Batch<'_> {
             }
         }
         Ok(())
-    }
-
-    /// An agent that fails while the disk is full fails because of that, as far as anybody can tell.
-    fn blame_disk(&self, end: TurnEnd) -> TurnEnd {
-        let (told, session_over) = match &end {
-            TurnEnd::Silent(instead) if self.was_full => (instead, false),
-            TurnEnd::Failed(failure) if self.was_full && failure.class != Class::Lost => {
-                (&failure.evidence, failure.session_over)
-            }
-            _ => return end,
-        };
-        let evidence = format!("the disk was full while the agent worked: {told}");
-        TurnEnd::Failed(Failure { class: Class::Env, evidence, until: None, session_over })
     }
 
     fn tell_turn(&self, id: &OrderId, end: &TurnEnd, usage: Usage, began: Instant) {

@@ -13,7 +13,6 @@ mod findings;
 mod frozen;
 mod evidence;
 mod baseline;
-mod fault;
 mod worktree;
 mod spec;
 mod red;

@@ -125,9 +125,4 @@ impl Workspace {
     pub fn project(&self) -> &Path {
         &self.project
     }
-
-    /// The folder of all worktrees.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
 }
