@@ -47,7 +47,7 @@ pub(crate) fn run(flags: &Status, place: &Place) -> Result<Done> {
 }
 
 fn look(place: &Place) -> Result<View> {
-    let queue = place.open_queue()?;
+    let queue = place.open_queue_to_look()?;
     let floor = place.floor()?;
     let seen = Snapshot::of(&*queue, &floor)?;
     let (pipeline, breakers, now) = (stages::pipeline(), snapshot::breakers(&floor), unix_now());
@@ -122,7 +122,7 @@ fn as_text(view: &View) -> Result<()> {
 
 fn workers(workers: &[Seen]) -> Result<()> {
     if workers.is_empty() {
-        return voice::result("\nNo worker is here.");
+        return voice::result("\nNo worker runs.");
     }
     let mut rows = Rows::new(&[
         "WORKER", "PID", "", "DOING", "ORDER", "BATCH", "SESSIONS", "TURNS", "MOVED ON", "",

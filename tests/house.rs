@@ -32,6 +32,12 @@ impl Worker {
         assert!(sent.unwrap().success(), "kill -{name}");
     }
 
+    /// Asks once more, as late as a person would: signals of the same instant count as one.
+    pub(crate) fn signal_again(&self, name: &str) {
+        std::thread::sleep(shopfloor::stop::ECHO * 2);
+        self.signal(name);
+    }
+
     /// Waits for its end; its exit code, or `None` when a signal ended it.
     pub(crate) fn end(&mut self, limit: Duration) -> Option<i32> {
         let begun = Instant::now();

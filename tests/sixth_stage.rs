@@ -52,7 +52,8 @@ fn pipeline() -> Pipeline {
 async fn shop(house: &House, stage: &Stage) -> Arc<Shop> {
     let project = house.project();
     let config = Config::load(&project.join("shopfloor.toml")).unwrap();
-    let options = Options { pipeline: pipeline(), free_mib: 0, crash_backoff_secs: 1 };
+    let options =
+        Options { pipeline: pipeline(), free_mib: 0, crash_backoff_secs: 1, ..Options::default() };
     let folder = project.join("work-orders");
     let queue = FileQueue::open(&folder, options).unwrap();
     let floor = queue.floor().clone();

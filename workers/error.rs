@@ -68,7 +68,7 @@ impl Error {
         let mut error = Self::new(kind, format!("failed to {doing} {}", path.display()));
         error.source = Some(Box::new(source));
         if full {
-            error.hint = Some("free some space on that file system; nothing was lost".to_owned());
+            error.hint = Some(FULL.to_owned());
         }
         error
     }
@@ -137,6 +137,9 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// The next step on a full disk, when nothing better is known.
+pub const FULL: &str = "free some space on that file system; nothing was lost";
 
 /// The public exit codes of every shopfloor program.
 pub mod exit {

@@ -7,6 +7,7 @@ mod choose;
 mod gating;
 mod job;
 mod news;
+mod room;
 mod settle;
 mod taking;
 mod turns;
@@ -80,6 +81,8 @@ struct Batch<'a> {
     heard_at: Instant,
     /// We dropped the running turn: until when the agent may take to say so, and why.
     interrupted: Option<(Instant, String)>,
+    /// There was no room on the disk for a while in the turn that is under way.
+    was_full: bool,
     turns: u64,
     draining: bool,
     outcome: Outcome,
@@ -114,6 +117,7 @@ pub async fn run(
         opened_at: now,
         heard_at: now,
         interrupted: None,
+        was_full: false,
         turns: 0,
         draining: false,
         outcome: Outcome::default(),
@@ -124,7 +128,7 @@ pub async fn run(
         batch.admit(claim);
     }
     batch.bury_worn_out().await?;
-    let ran = batch.work().await;
+    let ran = Box::pin(batch.work()).await;
     batch.close("done").await;
     ran?;
     Ok(batch.outcome)
@@ -171,6 +175,7 @@ impl Batch<'_> {
             }
             self.show();
             let news = news::wait(self).await;
+            self.was_full |= self.wait_for_room().await;
             self.act(news).await?;
         }
     }

@@ -164,7 +164,9 @@ impl Batch<'_> {
         let session = self.picked_session.clone();
         let picked = match choose::pick(self.shop, &session, 1, true, None, self.passed) {
             Ok(picked) => picked,
-            // No room, no descriptor: what we hold is finished, and then the loop finds out what it means.
+            // Nothing new is begun; what is under way ends.
+            Err(error) if error.kind() == Kind::DiskFull => return Ok(false),
+            // No descriptor left, a file that can't be read: what we hold is finished, and then the loop finds out what it means.
             Err(error) => {
                 self.shop.warn(format!("no further order joins this session: {error}"));
                 self.no_more = true;
@@ -240,6 +242,7 @@ impl Batch<'_> {
                 return Ok(false);
             }
         }
+        self.was_full &= !self.given.is_empty();
         self.turns += 1;
         self.board.show(|status| status.turns += 1);
         self.shop.tell(What::TurnBegan { order: order.clone(), fix });
@@ -379,7 +382,7 @@ impl Batch<'_> {
         }
         let end = match self.interrupted.take() {
             Some((_, why)) => TurnEnd::Failed(Failure::of_turn(Class::Crash, why)),
-            None => end,
+            None => self.blame_disk(end),
         };
         self.tell_turn(id, &end, usage, began);
         // A one-shot agent's session tells by itself when it is over, after the end of every order's turn.
@@ -406,6 +409,19 @@ impl Batch<'_> {
             }
         }
         Ok(())
+    }
+
+    /// An agent that fails while the disk is full fails because of that, as far as anybody can tell.
+    fn blame_disk(&self, end: TurnEnd) -> TurnEnd {
+        let (told, session_over) = match &end {
+            TurnEnd::Silent(instead) if self.was_full => (instead, false),
+            TurnEnd::Failed(failure) if self.was_full && failure.class != Class::Lost => {
+                (&failure.evidence, failure.session_over)
+            }
+            _ => return end,
+        };
+        let evidence = format!("the disk was full while the agent worked: {told}");
+        TurnEnd::Failed(Failure { class: Class::Env, evidence, until: None, session_over })
     }
 
     fn tell_turn(&self, id: &OrderId, end: &TurnEnd, usage: Usage, began: Instant) {

@@ -188,6 +188,15 @@ impl Look<'_> {
             ))
             .hint("work in a clone of it: git clone <it> <folder>"));
         }
+        if said.code != 0 && self.project.join(".git").is_file() {
+            let remark = said.remarks.lines().next().unwrap_or_default().to_owned();
+            return Err(Error::usage(format!(
+                "{shown} is no git working tree: its file .git leads nowhere ({remark})"
+            ))
+            .hint(
+                "bring back the repository it belongs to (git worktree repair), or clone it anew",
+            ));
+        }
         if said.code != 0 && said.remarks.contains("not a git repository") {
             return Err(Error::usage(format!("{shown} is not a git repository")).hint(format!(
                 "cd {shown} && git init && git add -A && git commit -m \"first commit\""
