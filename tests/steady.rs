@@ -171,7 +171,7 @@ fn who_waits_for_a_worktree_hears_the_second_stop() {
     let begun = Instant::now();
     worker.signal("INT");
     house.wait("the drain", |house| !house.told("stopping").is_empty());
-    worker.signal("INT");
+    worker.signal_again("INT");
     assert_eq!(worker.end(Duration::from_secs(20)), Some(130), "{}", house.scene());
     assert!(begun.elapsed() < Duration::from_secs(15));
     assert_eq!(last(&house, "a"), ("release".to_owned(), "lost".to_owned()));
