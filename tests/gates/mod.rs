@@ -1,6 +1,7 @@
 //! Stories of gates on a real repository: what honest work gets, and what every cheat or mistake gets.
 
 mod orders;
+mod review;
 mod unions;
 
 use std::path::{Path, PathBuf};

@@ -213,7 +213,11 @@ fn writes(declared: &str, lock: &str) -> bool {
 
 /// One pattern of `[policy] <key>`. Case does not count: on some machines `.GitHub` is `.github`.
 pub(super) fn pattern(word: &str, key: &str) -> Result<GlobMatcher> {
-    let glob = GlobBuilder::new(word).literal_separator(true).case_insensitive(true).build();
+    let glob = GlobBuilder::new(word)
+        .literal_separator(true)
+        .case_insensitive(true)
+        .empty_alternates(true)
+        .build();
     glob.map(|glob| glob.compile_matcher()).map_err(|error| {
         Error::usage(format!("[policy] {key} has the pattern {word:?}"))
             .caused_by(error)

@@ -61,17 +61,29 @@ static RULES: LazyLock<Result<Table, String>> = LazyLock::new(|| {
     let rules = table.get_mut("rules").and_then(Value::as_array_mut);
     let rules = rules.ok_or_else(|| "there are no rules in it".to_owned())?;
     rules.retain(|rule| !word(rule, "id").starts_with(LEFT_OUT));
-    for rule in rules {
-        // Unless said otherwise the secret is the first group, as it is for gitleaks; the crate would take all that
-        // matched and measure the randomness of the name along with that of the value.
-        if groups(word(rule, "regex"))
-            && let Some(rule) = rule.as_table_mut()
-        {
-            rule.entry("secretGroup").or_insert(Value::Integer(1));
-        }
-    }
+    rules.iter_mut().filter_map(Value::as_table_mut).for_each(as_upstream);
     Ok(table)
 });
+
+/// Makes a rule mean to the crate what it means to gitleaks.
+fn as_upstream(rule: &mut Table) {
+    // Unless said otherwise the secret is the first group; the crate would take all that matched, and measure the
+    // randomness of a name along with that of its value.
+    if rule.get("regex").and_then(Value::as_str).is_some_and(groups) {
+        rule.entry("secretGroup").or_insert(Value::Integer(1));
+    }
+    // Stop words are looked for in the secret; the crate would look for them in the name before it too, where it finds
+    // `token`. On their own they have the secret for their target.
+    let Some(Value::Array(exceptions)) = rule.get_mut("allowlists") else { return };
+    let mut apart = Vec::new();
+    for exception in exceptions.iter_mut().filter_map(Value::as_table_mut) {
+        let any = exception.get("condition").and_then(Value::as_str) != Some("AND");
+        if any && let Some(words) = exception.remove("stopwords") {
+            apart.push(Value::Table(Table::from_iter([("stopwords".to_owned(), words)])));
+        }
+    }
+    exceptions.extend(apart);
+}
 
 /// The secrets on new lines, one for each line at most.
 pub(super) fn find(texts: &[Text]) -> Result<Vec<Secret>> {
