@@ -46,6 +46,7 @@ pub(crate) fn run(flags: &Start, given: &Places, place: &Place, voice: Voice) ->
         queue: queue.clone(),
         floor: floor.clone(),
         until_idle: flags.until_idle,
+        launched: flags.launched,
         voice,
         lock,
     };

@@ -122,7 +122,7 @@ fn as_text(view: &View) -> Result<()> {
 
 fn workers(workers: &[Seen]) -> Result<()> {
     if workers.is_empty() {
-        return voice::result("\nNo worker has been here.");
+        return voice::result("\nNo worker is here.");
     }
     let mut rows = Rows::new(&[
         "WORKER", "PID", "", "DOING", "ORDER", "BATCH", "SESSIONS", "TURNS", "MOVED ON", "",

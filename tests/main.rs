@@ -11,4 +11,6 @@ mod agents;
 mod gates;
 mod cli;
 mod flow;
+mod readme;
 mod prove;
+mod demo;

@@ -160,7 +160,7 @@ fn gated(case: &Case<'_>) -> Ruling {
             Ruling::FixTurn { gate: report.gate.clone(), findings: findings.clone() }
         }
         Check::Fail { why, findings } => {
-            let why = format!("{} is red: {why}", report.gate);
+            let why = format!("the {} gate failed: {why}", report.gate);
             send_back(case, &case.stage.back, &why, findings)
         }
         Check::Pass { .. } => Ruling::Advance { to: case.stage.then.clone(), why: String::new() },

@@ -28,7 +28,7 @@ pub(crate) async fn settle(shop: &Shop, job: Job, ruling: Ruling) -> Result<bool
         }
         Ruling::Bury { why, feedback } => bury(shop, job, why, &feedback),
         Ruling::FixTurn { gate, .. } => {
-            let why = format!("{gate} is red and no turn is left for it");
+            let why = format!("the {gate} gate failed and no turn is left to mend it");
             give_back(shop, job, &Release::lost(why))
         }
     }
@@ -116,6 +116,11 @@ fn put_feedback(shop: &Shop, job: &Job, why: &str, findings: &str) {
 fn report(shop: &Shop, job: &Job, why: &str, findings: &str) -> String {
     let id = job.id();
     let mut text = format!("# {id} FAILED in the {} stage\n\n{why}\n", shop.stage.name);
+    if let Some(said) = &job.turn.testimony {
+        // Testimony, quoted: beside what was found it shows a lie for what it is.
+        let why = crate::agent::one_line(&said.why, 300);
+        text.push_str(&format!("\nIts agent had said `{}`: {why}\n", said.verdict.as_str()));
+    }
     let setbacks = &job.claim.history().setbacks;
     if !setbacks.is_empty() {
         text.push_str("\n## Earlier tries\n\n");

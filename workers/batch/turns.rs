@@ -179,7 +179,7 @@ impl Batch<'_> {
         let works_in = self.shop.stage.works_in();
         if job.claim.state() != works_in {
             let (id, from) = (job.id().clone(), job.claim.state().clone());
-            let why = format!("{gate} is red; a fix turn in the same session");
+            let why = format!("the {gate} gate failed; a fix turn in the same session");
             match job.enter(&Move::forward(works_in.clone(), why.clone()))? {
                 Entered::Here(moved) => job = *moved,
                 Entered::Lost(why) => {
