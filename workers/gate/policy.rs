@@ -209,7 +209,11 @@ impl Found {
                 more => format!("{first} (and {more} more)"),
             };
             let list: String = self.faults.iter().map(|fault| format!("- {fault}\n")).collect();
-            let text = format!("The change leaves what this order may do:\n\n{list}");
+            let text = format!(
+                "The change leaves what this order may do:\n\n{list}\nTake these changes back. What has to stay must be \
+                 named: a file under the files of `{}`, or by a person in order.json.\n",
+                spec::SPEC
+            );
             return Check::fail_with(why, text);
         }
         let lines = counted(usize::try_from(self.lines).unwrap_or(usize::MAX), "line");

@@ -45,9 +45,12 @@ const LEFT_OUT: &str = "kingfisher.";
 /// A rule that guesses by the names and looks of things, and not by a form that somebody gave to their keys.
 const GUESS: &str = "generic-api-key";
 
+/// What a match must have besides its rule's form.
+type Asked = fn(&[u8]) -> bool;
+
 /// What a match must have besides, by rule. The first is what gitleaks itself asks for, in its program and not in its
 /// rules; the second would take every commit id for a token in a file that names the company.
-const ASKED: [(&str, fn(&[u8]) -> bool); 2] = [
+const ASKED: [(&str, Asked); 2] = [
     (GUESS, |found| found.iter().any(u8::is_ascii_digit)),
     ("sourcegraph-access-token", |found| found.windows(4).any(|part| part == b"sgp_")),
 ];
@@ -162,8 +165,8 @@ fn word<'a>(rule: &'a Value, key: &str) -> &'a str {
     rule.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// True when a regular expression has a group that captures. One in a class (`[(]`) counts too where it is the only
-/// sign, and does no harm: the rule is then refused when it is made ready, and a test makes all of them ready.
+/// True when a regular expression has a group that captures. `[(]` would count as one too; the crate then refuses the
+/// rule, and a test makes all rules ready.
 fn groups(expression: &str) -> bool {
     let mut letters = expression.chars().peekable();
     while let Some(letter) = letters.next() {
