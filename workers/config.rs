@@ -139,28 +139,51 @@ impl Default for Limits {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    /// Path patterns (`*` within a name, `**` across folders) that may change only when the order's files name them.
+    /// Path patterns (`*` within a name, `**` across folders) that, besides those every project has, may change only
+    /// when the order's files name them. `!pattern` takes one away.
     pub protected: Vec<String>,
+    /// Path patterns that every order may touch without naming them.
+    pub allowed: Vec<String>,
+    /// What becomes of changes outside the named and the allowed files.
+    pub drift: Drift,
     /// The most lines an order may add and remove.
     pub max_lines: u64,
     /// The largest file it may add, KiB.
     pub max_file_kib: u64,
+    /// The largest binary file it may add without naming it, KiB.
+    pub max_binary_kib: u64,
+}
+
+/// What becomes of changes outside the files an order named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Drift {
+    /// They are named in the record.
+    Tell,
+    /// They send the order back.
+    Refuse,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        let protected = [
-            ".github/**",
-            ".gitlab-ci.yml",
-            ".ci/**",
-            "shopfloor.toml",
-            ".gitmodules",
-            ".gitattributes",
+        // Tests, documents, and the files in which a new file is made known to others.
+        let allowed = [
+            "**/{test,tests,__tests__,spec,snapshots,__snapshots__}/**",
+            "**/{test_*,*_test.*,*_spec.*,*.test.*,*.spec.*}",
+            "{doc,docs}/**",
+            "**/*.md",
+            "{CHANGELOG,CHANGES}*",
+            "**/{lib,main,mod}.rs",
+            "**/__init__.py",
+            "**/index.{js,jsx,mjs,cjs,ts,tsx}",
         ];
         Self {
-            protected: protected.map(str::to_owned).to_vec(),
+            protected: Vec::new(),
+            allowed: allowed.map(str::to_owned).to_vec(),
+            drift: Drift::Tell,
             max_lines: 5_000,
             max_file_kib: 1_024,
+            max_binary_kib: 256,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod orders;
+mod review;
 mod unions;
 
 use std::path::{Path, PathBuf};
