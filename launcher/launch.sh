@@ -41,6 +41,11 @@ stale() {
 }
 
 if stale; then
+    if ! command -v cargo >/dev/null; then
+        echo "error: shopfloor has to be built first, and cargo is not on PATH" >&2
+        echo "  next: install Rust (https://rustup.rs), then run this again" >&2
+        exit 1
+    fi
     echo "Building shopfloor (a minute or two the first time) ..." >&2
     cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml" --bins >&2
     # Cargo leaves a program as it is when nothing in it changed; say that it was looked at.

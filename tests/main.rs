@@ -11,4 +11,7 @@ mod agents;
 mod gates;
 mod cli;
 mod flow;
+mod bad_input;
+mod stops;
+mod full_disk;
 mod prove;

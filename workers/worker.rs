@@ -71,6 +71,7 @@ pub async fn run(
         recovered_at: None,
         swept: None,
         broken: Vec::new(),
+        pause_told: None,
         warned: None,
     };
     let ended = floor.work(&mut board, until, only, stop).await;
@@ -101,6 +102,8 @@ struct Worker<'a> {
     swept: Option<(Instant, Duration)>,
     /// Orders that can't be worked on, as they were told.
     broken: Vec<(String, String)>,
+    /// Why the stage pauses, as it was told.
+    pause_told: Option<String>,
     /// The warning that was told last: it is told once, not at every poll.
     warned: Option<String>,
 }
@@ -178,7 +181,10 @@ impl Worker<'_> {
     fn pick(&mut self, only: Option<&[OrderId]>) -> Result<Option<Picked>> {
         let shop = self.shop;
         let room = match shop.floor.breaker(shop.stage.name) {
-            Some(breaker) if breaker.until > unix_now() => return Ok(None),
+            Some(breaker) if breaker.until > unix_now() => {
+                self.tell_pause(&breaker);
+                return Ok(None);
+            }
             // One order finds out whether the stage works again.
             Some(_) => 1,
             None => shop.batch,
@@ -201,6 +207,18 @@ impl Worker<'_> {
         };
         shop.tell(What::Claimed { orders, why });
         Ok(Some(picked))
+    }
+
+    /// Says why nothing is taken, when it was another worker, or an earlier one, that found the stage unable to work.
+    fn tell_pause(&mut self, breaker: &Breaker) {
+        if self.pause_told.as_ref() == Some(&breaker.why) {
+            return;
+        }
+        let Breaker { stage, until, why, mend, .. } = breaker;
+        let secs = until.saturating_sub(unix_now());
+        self.shop
+            .warn(format!("the {stage} stage pauses for {secs} s more: {why}. What to do: {mend}"));
+        self.pause_told = Some(why.clone());
     }
 
     fn warn_once(&mut self, error: &Error) {
@@ -278,8 +296,10 @@ impl Worker<'_> {
                 Err(error) if error.kind() == Kind::DiskFull => self.warn_once(&error),
                 opened => opened?,
             }
+            self.pause_told = Some(why.clone());
             self.shop.tell(What::Paused { stage: stage.to_owned(), secs, why, mend });
         } else if outcome.decided > 0 && floor.close_breaker(stage) {
+            self.pause_told = None;
             self.shop.tell(What::Resumed { stage: stage.to_owned() });
         }
         Ok(())
