@@ -16,6 +16,9 @@ use shopfloor::state::State;
 #[derive(Debug, Parser)]
 #[command(name = "shopfloor", version, propagate_version = true, disable_help_subcommand = true)]
 #[command(after_help = "\
+To see it at work, in about a minute and without any agent:
+  shopfloor demo
+
 A first run, in a git repository with at least one commit:
   shopfloor init                          look around and write shopfloor.toml
   shopfloor add \"Stack equal items\"       one order; prints its id
@@ -95,6 +98,8 @@ pub(crate) enum Command {
     Kick(Kick),
     /// Put finished orders into the archive
     Archive(Archive),
+    /// Show the whole path on a small repository made for it, with a SIMULATED agent
+    Demo(Demo),
 }
 
 /// `init`
@@ -187,6 +192,9 @@ pub(crate) struct Start {
     /// This is the process in the background.
     #[arg(long, hide = true)]
     pub(crate) detached: bool,
+    /// Stop, as at Ctrl-C, when stdin closes: whoever started us is gone.
+    #[arg(long, hide = true)]
+    pub(crate) launched: bool,
     /// The folder of the worker programs [default: where shopfloor itself is]
     #[arg(long, value_name = "DIR", hide = true)]
     pub(crate) workers_dir: Option<PathBuf>,
@@ -348,4 +356,32 @@ pub(crate) struct Archive {
     /// Also orders that are not finished
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// `demo`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Makes a small Rust crate with tests in a temporary folder, adds six orders, and starts the real launcher and the real
+workers. The agent is sim-agent: its thinking is SIMULATED, from a scenario; the code, the tests, the gates and the
+commits are real. One order needs a fix turn, one is sent back by its playtest, one has an agent that lies.
+
+Needs git and cargo. Exit code 0 when it ended as it should, 1 when not (and it says what differs), 130 after Ctrl-C.
+
+Examples:
+  shopfloor demo
+  shopfloor demo --keep            leave the folder, to look at
+  shopfloor demo --agent claude    with the real CLI, in real time; it costs tokens")]
+pub(crate) struct Demo {
+    /// Leave the folder and print where it is
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// sim (SIMULATED), or claude: the real CLI
+    #[arg(long, value_name = "NAME", default_value = "sim")]
+    pub(crate) agent: String,
+    /// How many times as fast as in life the simulated agent works [default: 20]
+    #[arg(long, value_name = "X")]
+    pub(crate) speed: Option<f64>,
+    /// Print one JSON document at the end, and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Launches all workers of the project in the working folder: builds shopfloor if needed, then `shopfloor start`.
 # It takes the same flags, prints a table of workers and where their logs are, and Ctrl-C stops them all.
+# With `demo` as its first word it is `shopfloor demo` instead.
 set -eu
 
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
@@ -8,6 +9,7 @@ if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
 Builds shopfloor if needed and launches all workers of the project in the working folder; Ctrl-C stops them all.
 
 Usage: launcher/launch.sh [FLAGS]
+       launcher/launch.sh demo [FLAGS OF THE DEMO]
 
 The flags are those of `shopfloor start`, among them:
       --spec-batch N       orders in one session of spec-worker [default: 5]
@@ -43,15 +45,18 @@ stale() {
 }
 
 if stale; then
-    if ! command -v cargo >/dev/null; then
-        echo "error: shopfloor has to be built first, and cargo is not on PATH" >&2
-        echo "  next: install Rust (https://rustup.rs), then run this again" >&2
+    command -v cargo >/dev/null || {
+        echo "error: shopfloor is not built yet, and there is no cargo to build it with" >&2
+        echo "  next: install Rust (https://rustup.rs), or put its cargo on PATH" >&2
         exit 1
-    fi
+    }
     echo "Building shopfloor (a minute or two the first time) ..." >&2
     cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml" --bins >&2
     # Cargo leaves a program as it is when nothing in it changed; say that it was looked at.
     touch -c "$programs/shopfloor"
 fi
 
+if [ "${1:-}" = demo ]; then
+    exec "$programs/shopfloor" "$@"
+fi
 exec "$programs/shopfloor" start "$@"

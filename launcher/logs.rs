@@ -101,7 +101,7 @@ fn show(lines: &[String], name: &str, several: bool, last: &mut String) -> Resul
 
 /// A file that is read to its end and then on.
 #[derive(Debug)]
-struct Followed {
+pub(crate) struct Followed {
     path: PathBuf,
     name: String,
     inode: u64,
@@ -111,7 +111,8 @@ struct Followed {
 }
 
 impl Followed {
-    fn new(path: PathBuf) -> Self {
+    /// A file of which nothing was read yet.
+    pub(crate) fn new(path: PathBuf) -> Self {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Self { path, name, inode: 0, at: 0, open: Vec::new() }
     }
@@ -133,7 +134,7 @@ impl Followed {
     }
 
     /// Whole lines that came since the last look. A file that was replaced or cut is read from its beginning.
-    fn fresh(&mut self, order: Option<&str>) -> Vec<String> {
+    pub(crate) fn fresh(&mut self, order: Option<&str>) -> Vec<String> {
         let Ok(mut file) = std::fs::File::open(&self.path) else { return Vec::new() };
         let Ok(known) = file.metadata() else { return Vec::new() };
         if known.ino() != self.inode || known.len() < self.at {

@@ -27,6 +27,7 @@ mod leftover;
 mod supervise;
 mod start;
 mod stop;
+mod demo;
 
 use std::process::ExitCode;
 
@@ -88,5 +89,6 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
         Command::Retry(flags) => orders::retry(flags, &place, voice),
         Command::Kick(flags) => orders::kick(flags, &place, voice),
         Command::Archive(flags) => orders::archive(flags, &place, voice),
+        Command::Demo(flags) => demo::run(flags, voice),
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn run(flags: &Start, given: &Places, place: &Place, voice: Voice) ->
         floor: floor.clone(),
         free_mib: ready.config.limits.free_mib,
         until_idle: flags.until_idle,
+        launched: flags.launched,
         voice,
         lock,
     };

@@ -42,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) free_mib: u64,
     /// End when no order can move any more.
     pub(crate) until_idle: bool,
+    /// Stop when our stdin closes.
+    pub(crate) launched: bool,
     /// How loud to be.
     pub(crate) voice: Voice,
     /// The right to do it.
@@ -89,6 +91,9 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Outcome> {
     let (tell, mut events) = unbounded_channel();
     listen(&tell)?;
+    if plan.launched {
+        listen_to_stdin(&tell);
+    }
     let served: BTreeSet<String> = plan.posts.iter().map(|post| post.stage.clone()).collect();
     let (served, serves) = watch::channel(served);
     let seats = plan.posts.iter().cloned().map(Seat::new).collect();
@@ -156,6 +161,17 @@ fn listen(tell: &UnboundedSender<Event>) -> Result<()> {
         }
     });
     Ok(())
+}
+
+/// The end of our stdin is told as an event. Whoever launched us holds its other end and writes nothing.
+fn listen_to_stdin(tell: &UnboundedSender<Event>) {
+    let tell = tell.clone();
+    // A thread and no task: a read of stdin can't be called off, and must not keep the runtime from its end.
+    std::thread::spawn(move || {
+        std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).ok();
+        // Nobody listens any more: the launcher is at its end already.
+        tell.send(Event::Asked).ok();
+    });
 }
 
 impl Launcher {

@@ -66,7 +66,9 @@ fn a_liar_ends_failed_with_a_report() {
     house.run_all();
     assert_eq!(house.state("liar"), "FAILED", "{}", house.scene());
     let report = fs::read_to_string(house.order("liar").join("FAILED.md")).unwrap();
-    assert!(report.contains("green is red") && report.contains("3 tries"), "{report}");
+    assert!(report.contains("the green gate failed") && report.contains("3 tries"), "{report}");
+    assert!(report.contains("nothing was written"), "{report}");
+    assert!(report.contains("Its agent had said `done`: SIMULATED"), "{report}");
 }
 
 #[test]

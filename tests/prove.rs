@@ -186,13 +186,20 @@ fn thirty_orders_and_two_workers_of_a_stage() {
     );
 }
 
+/// Claims that were taken back from dead workers.
+fn orphaned(house: &House, ids: &[String]) -> usize {
+    ids.iter().flat_map(|id| house.journal(id)).filter(|entry| entry["e"] == "orphan").count()
+}
+
 #[test]
 #[ignore = "a measurement: .ci/prove main runs it"]
 fn every_worker_is_killed_in_turn() {
     let kills = size(100, 15);
     let count = size(30, 8);
-    // Slow enough that the kills meet every phase of the run.
-    let house = House::with(PATIENT, "[[act]]\norder = \"*\"\nstage = \"*\"\nms = 60\n");
+    // Slow enough that there is work under way until the last kill.
+    let ms = 6_000;
+    let house =
+        House::with(PATIENT, &format!("[[act]]\norder = \"*\"\nstage = \"*\"\nms = {ms}\n"));
     let ids = ids(count);
     add(&house, &ids);
     let mut launcher = Launcher::start(&house, &[]);
@@ -211,7 +218,8 @@ fn every_worker_is_killed_in_turn() {
         // Not always at the same moment of a turn.
         std::thread::sleep(Duration::from_millis(3_200 + (killed as u64 * 37) % 400));
     }
-    until_ready(&house, &ids, Duration::from_secs(300));
+    let unfinished = ids.iter().filter(|id| house.state(id) != "READY_FOR_REVIEW").count();
+    until_ready(&house, &ids, Duration::from_secs(900));
     let (lost, doubled) = conservation(&house, &ids);
     launcher.signal("TERM");
     let code = launcher.end(Duration::from_secs(60));
@@ -222,8 +230,10 @@ fn every_worker_is_killed_in_turn() {
     row(
         &format!("kill -9 of every worker in turn, {killed} times, {count} orders"),
         &format!(
-            "{lost} lost, {doubled} doubled, {} orphan processes; the launcher ended with {code:?}",
-            orphans.len()
+            "{lost} lost, {doubled} doubled, {} orphan processes ({} claims taken back from the dead, {unfinished} \
+             unfinished at the last kill, launcher's exit {code:?})",
+            orphans.len(),
+            orphaned(&house, &ids),
         ),
         lost == 0 && doubled == 0 && orphans.is_empty() && code == Some(0),
     );

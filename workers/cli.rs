@@ -238,7 +238,7 @@ async fn set_up_in_time(
 ) -> Result<Option<(Arc<Shop>, Option<Vec<OrderId>>)>> {
     let mut told = false;
     loop {
-        let error = match set_up(pipeline.clone(), stage.clone(), flags, place, by).await {
+        let error = match set_up(pipeline.clone(), stage.clone(), flags, place, by, stop).await {
             Ok(ready) => return Ok(Some(ready)),
             Err(error) if flags.launched && error.kind() == Kind::DiskFull => error,
             Err(error) => return Err(error),
@@ -260,6 +260,7 @@ async fn set_up(
     flags: &Flags,
     place: &Place,
     by: &str,
+    stop: &Stop,
 ) -> Result<(Arc<Shop>, Option<Vec<OrderId>>)> {
     let mut config = place.need_config()?;
     config.check_stages(&pipeline)?;
@@ -275,7 +276,7 @@ async fn set_up(
     let floor = place.floor()?;
     let enlisted = queue.enlist(stage.name)?;
     let cookie = format!("{}/own", enlisted.worker);
-    let workspace = place.open_workspace(&config, &queue, &cookie).await?;
+    let workspace = place.open_workspace(&config, &queue, &cookie).await?.heeding(stop);
     let batch = flags.batch_size.map(|size| size as usize);
     let batch = config.batch_for(&stage, batch).max(only.as_ref().map_or(0, Vec::len));
     let config = Arc::new(config);

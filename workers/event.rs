@@ -220,6 +220,16 @@ impl What {
     }
 }
 
+/// `1 turn`, `2 turns`, `2 processes`.
+fn some(count: u64, noun: &str) -> String {
+    let ending = match (count, noun.ends_with('s')) {
+        (1, _) => "",
+        (_, false) => "s",
+        (_, true) => "es",
+    };
+    format!("{count} {noun}{ending}")
+}
+
 fn secs(ms: u64) -> String {
     format!("{:.1} s", ms as f64 / 1000.0)
 }
@@ -237,7 +247,8 @@ impl fmt::Display for What {
             }
             Self::Stopping { now: true } => f.write_str("asked to stop at once: ending the agent"),
             Self::Stopped { sessions, turns, advanced } => {
-                write!(f, "down: {sessions} sessions, {turns} turns, {advanced} orders moved on")
+                let (sessions, turns) = (some(*sessions, "session"), some(*turns, "turn"));
+                write!(f, "down: {sessions}, {turns}, {} moved on", some(*advanced, "order"))
             }
             Self::Claimed { orders, why } => {
                 let orders: Vec<&str> = orders.iter().map(OrderId::as_str).collect();
@@ -249,11 +260,13 @@ impl fmt::Display for What {
                 write!(f, "session {session} opened with {agent}{label}")
             }
             Self::SessionEnded { session, how, turns, left_over: 0 } => {
-                write!(f, "session {session} ended: {how}, {turns} turns")
+                write!(f, "session {session} ended: {how}, {}", some(*turns, "turn"))
             }
             Self::SessionEnded { session, how, turns, left_over } => write!(
                 f,
-                "session {session} ended: {how}, {turns} turns, {left_over} processes it left behind were ended"
+                "session {session} ended: {how}, {}; left behind and ended: {}",
+                some(*turns, "turn"),
+                some(*left_over as u64, "process")
             ),
             Self::TurnBegan { order, fix: false } => write!(f, "{order}: its turn begins"),
             Self::TurnBegan { order, fix: true } => write!(f, "{order}: a fix turn begins"),

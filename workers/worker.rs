@@ -7,11 +7,12 @@ use crate::batch::{self, Outcome, PassedOver, Picked};
 use crate::config::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
+use crate::failure::Class;
 use crate::floor::{Breaker, unix_now};
 use crate::holder::{SessionId, WorkerId};
 use crate::order::OrderId;
 use crate::process;
-use crate::queue::Bell;
+use crate::queue::{Bell, Recovered};
 use crate::ruling::{Trouble, backoff};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
@@ -72,6 +73,7 @@ pub async fn run(
         swept: None,
         broken: Vec::new(),
         pause_told: None,
+        untidy: false,
         warned: None,
     };
     let ended = floor.work(&mut board, until, only, stop).await;
@@ -104,6 +106,8 @@ struct Worker<'a> {
     broken: Vec<(String, String)>,
     /// Why the stage pauses, as it was told.
     pause_told: Option<String>,
+    /// The queue could not be looked after, and that was told.
+    untidy: bool,
     /// The warning that was told last: it is told once, not at every poll.
     warned: Option<String>,
 }
@@ -121,21 +125,34 @@ impl Worker<'_> {
             if stop.draining() {
                 return Ok(if stop.is_now() { Ended::Interrupted } else { Ended::Done });
             }
-            match self.keep_house() {
-                Err(error) if error.kind() == Kind::DiskFull => self.warn_once(&error),
-                kept => kept?,
+            match self.keep_house(stop).await {
+                Ok(()) if stop.draining() => continue,
+                Ok(()) => self.untidy = false,
+                Err(error) if may_pass(&error) => {
+                    if !std::mem::replace(&mut self.untidy, true) {
+                        self.shop.warn(format!("the queue could not be looked after: {error}"));
+                    }
+                }
+                Err(error) => return Err(error),
             }
-            let picked = match self.pick(only)? {
-                Some(picked) => picked,
-                None if until == Until::Once
-                    || (until == Until::Idle && self.nothing_left(only)?) =>
+            let picked = match self.pick(only) {
+                Ok(Some(picked)) => picked,
+                Ok(None)
+                    if until == Until::Once
+                        || (until == Until::Idle && self.nothing_left(only)?) =>
                 {
                     return Ok(if batches == 0 { Ended::NothingToDo } else { Ended::Done });
                 }
-                None => {
+                Ok(None) => {
                     self.rest(board, stop).await;
                     continue;
                 }
+                Err(error) if until == Until::Stopped && may_pass(&error) => {
+                    self.warn_once(&error);
+                    self.rest(board, stop).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
             batches += 1;
             // Boxed: the state of a whole session is large, and most of a worker's life is spent without one.
@@ -151,23 +168,33 @@ impl Worker<'_> {
         }
     }
 
-    /// Looks for dead workers and rebuilds the index, each in its time.
-    fn keep_house(&mut self) -> Result<()> {
-        if self.recovered_at.is_none_or(|at| at.elapsed() > RECOVER_EVERY) {
-            for found in self.shop.queue.recover(&undertake)? {
-                self.shop.tell(What::Recovered {
-                    order: found.id,
-                    worker: found.worker.to_string(),
-                    class: found.class,
-                });
+    /// Gives back what could not be given back before, looks for dead workers and rebuilds the index, each in its time.
+    /// We have no claim in hand here.
+    async fn keep_house(&mut self, stop: &Stop) -> Result<()> {
+        let due = |at: Option<Instant>, every| at.is_none_or(|at| at.elapsed() > every);
+        if due(self.recovered_at, RECOVER_EVERY) {
+            let found = beside(self.shop, stop, |shop| {
+                let back = shop.queue.give_back_all(&shop.enlisted)?;
+                Ok((back, shop.queue.recover(&undertake)?))
+            });
+            let Some((back, found)) = found.await? else { return Ok(()) };
+            for (order, state) in back {
+                let why = "it could not be given back before".to_owned();
+                let class = Class::Lost;
+                self.shop.tell(What::Returned { order, state, class, why, rests_secs: 0 });
+            }
+            for Recovered { id, worker, class } in found {
+                let worker = worker.to_string();
+                self.shop.tell(What::Recovered { order: id, worker, class });
             }
             self.recovered_at = Some(Instant::now());
         }
         let [least, most] = SWEEP_EVERY;
-        let due = |took: Duration| took.saturating_mul(SWEEP_SHARE).clamp(least, most);
-        if self.swept.is_none_or(|(at, took)| at.elapsed() > due(took)) {
+        let pause = |took: Duration| took.saturating_mul(SWEEP_SHARE).clamp(least, most);
+        if self.swept.is_none_or(|(at, took)| at.elapsed() > pause(took)) {
             let begun = Instant::now();
-            let swept = self.shop.queue.sweep()?;
+            let swept = beside(self.shop, stop, |shop| shop.queue.sweep());
+            let Some(swept) = swept.await? else { return Ok(()) };
             for (name, why) in swept.broken.iter().filter(|one| !self.broken.contains(one)) {
                 self.shop.warn(format!("{name:?} can't be worked on: {why}"));
             }
@@ -266,10 +293,13 @@ impl Worker<'_> {
                 continue;
             }
             let Ok(Some(order)) = shop.queue.look(&id) else { continue };
-            let ours = shop.stage.takes.contains(&order.state) && order.hold.is_none();
-            // What waits for another order can't be done by this worker alone.
-            let free = order.request.is_ok_and(|request| request.needs.is_empty());
-            if ours && (free || order.history.due.is_some() || order.history.open.is_some()) {
+            if !shop.stage.takes.contains(&order.state) || order.hold.is_some() {
+                continue;
+            }
+            // What waits for another order can't be done by this worker alone; what rests, or is in somebody's hands,
+            // may come to us later.
+            let free = order.request.is_ok() && batch::waits(shop, &order).is_none();
+            if free || order.history.open.is_some() {
                 return Ok(false);
             }
         }
@@ -323,14 +353,50 @@ impl Worker<'_> {
     }
 }
 
-/// How long a stage pauses: doubling from `limits.breaker` to `limits.breaker_cap`, or until the time that was said.
-fn pause_secs(limits: &Limits, trouble: &Trouble, count: u32, now: u64, chance: f64) -> u64 {
-    if let Some(until) = trouble.until {
-        // At most a week: a time beyond that is a mistake, and is asked again.
-        return until.saturating_sub(now).clamp(1, 7 * 24 * 3600);
+/// Does something that may take long beside the loop, which hears meanwhile when we are asked to stop. `None` then: the
+/// deed goes on by itself, and our end may cut it short as a crash would.
+async fn beside<T: Send + 'static>(
+    shop: &Arc<Shop>,
+    stop: &Stop,
+    deed: impl FnOnce(&Shop) -> Result<T> + Send + 'static,
+) -> Result<Option<T>> {
+    let shop = Arc::clone(shop);
+    let task = tokio::task::spawn_blocking(move || deed(&shop));
+    tokio::select! {
+        done = task => match done {
+            Ok(done) => done.map(Some),
+            Err(error) => Err(Error::new(Kind::Failed, "a look at the queue failed").caused_by(error)),
+        },
+        () = stop.drain_asked() => Ok(None),
     }
-    let before = count.saturating_sub(1) as usize;
-    backoff(limits.breaker, limits.breaker_cap, before, chance).as_secs_f64().ceil() as u64
+}
+
+/// True for what may be over at the next look (no descriptor left, one file that can't be read): the worker warns and
+/// waits. A queue that is gone or unfit ends it.
+fn may_pass(error: &Error) -> bool {
+    match error.kind() {
+        Kind::Failed | Kind::DiskFull | Kind::BrokenOrder | Kind::Environment | Kind::TimedOut => {
+            true
+        }
+        Kind::Usage | Kind::NotFound | Kind::AlreadyRunning | Kind::Unfit => false,
+    }
+}
+
+/// How long a stage pauses: doubling from `limits.breaker` to `limits.breaker_cap`, or until the time that was said. A time
+/// that has come and changed nothing is not believed a second time: it could be said at every try.
+fn pause_secs(limits: &Limits, trouble: &Trouble, count: u32, now: u64, chance: f64) -> u64 {
+    let doubled = |before: u32| {
+        backoff(limits.breaker, limits.breaker_cap, before as usize, chance).as_secs_f64().ceil()
+            as u64
+    };
+    match trouble.until {
+        // At most a week: a time beyond that is a mistake, and is asked again.
+        Some(until) if until > now => {
+            let least = if count > 1 { doubled(count - 2) } else { 1 };
+            (until - now).min(7 * 24 * 3600).max(least)
+        }
+        _ => doubled(count.saturating_sub(1)),
+    }
 }
 
 #[cfg(test)]
@@ -343,6 +409,14 @@ mod tests {
         let trouble = |until| Trouble { why: String::new(), mend: String::new(), until };
         let secs = |until, count| pause_secs(&limits, &trouble(until), count, 1000, 0.5);
         assert_eq!([secs(None, 1), secs(None, 2), secs(None, 30)], [30, 60, 1800]);
-        assert_eq!([secs(Some(1500), 1), secs(Some(900), 1)], [500, 1]);
+        assert_eq!([secs(Some(1500), 1), secs(Some(1500), 5), secs(Some(1001), 1)], [500, 500, 1]);
+    }
+
+    #[test]
+    fn a_limit_that_is_always_just_over_is_not_asked_every_second() {
+        let limits = Limits::default();
+        let trouble = |until| Trouble { why: String::new(), mend: String::new(), until };
+        let secs = |until, count| pause_secs(&limits, &trouble(Some(until)), count, 1000, 0.5);
+        assert_eq!([secs(900, 1), secs(900, 3), secs(1001, 2), secs(1001, 4)], [30, 120, 30, 120]);
     }
 }

@@ -58,6 +58,14 @@ fn what_is_missing_is_built_first() {
 }
 
 #[test]
+fn demo_as_its_first_word_is_the_demo() {
+    let scene = Scene::empty();
+    build(&scene);
+    let told = launch(&scene, &["demo", "--json"]).ended(42);
+    assert_eq!(told.out, "shopfloor demo --json\n");
+}
+
+#[test]
 fn the_flags_in_its_help_are_those_of_start() {
     let scene = Scene::empty();
     let help = launch(&scene, &["--help"]).ended(0).out;

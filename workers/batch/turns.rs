@@ -11,10 +11,11 @@ use crate::brief::{self, Facts, Setting};
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
 use crate::failure::{Class, Failure, TurnEnd};
+use crate::floor::unix_now;
 use crate::history::topic;
 use crate::order::OrderId;
 use crate::queue::{Move, Moved, Note, Release};
-use crate::ruling::Trouble;
+use crate::ruling::{self, Trouble};
 use crate::stage::Tree;
 use crate::verdict::Verdict;
 
@@ -107,6 +108,12 @@ impl Batch<'_> {
             if self.draining {
                 break;
             }
+            // A turn begun now would be cut short at once, and its order charged for it.
+            if self.turns > 0 && self.opened_at.elapsed() >= self.shop.config.limits.session_timeout
+            {
+                self.close("its time is over").await;
+                break;
+            }
             if let Some((job, gate, findings)) = self.fixes.pop_front() {
                 self.give_fix(job, &gate, &findings).await?;
                 continue;
@@ -145,7 +152,13 @@ impl Batch<'_> {
 
     /// Claims one more order for the warm session. False when there is none or the batch is used up.
     fn top_up(&mut self) -> Result<bool> {
-        if self.alone || self.used >= self.shop.batch || self.outcome.trouble.is_some() {
+        let full = self.used >= self.shop.batch || self.no_more;
+        if self.alone || full || self.outcome.trouble.is_some() {
+            return Ok(false);
+        }
+        // Another worker may have found out that the stage has to pause.
+        let breaker = self.shop.floor.breaker(self.shop.stage.name);
+        if breaker.is_some_and(|breaker| breaker.until > unix_now()) {
             return Ok(false);
         }
         let session = self.picked_session.clone();
@@ -153,7 +166,12 @@ impl Batch<'_> {
             Ok(picked) => picked,
             // Nothing new is begun; what is under way ends.
             Err(error) if error.kind() == Kind::DiskFull => return Ok(false),
-            Err(error) => return Err(error),
+            // No descriptor left, a file that can't be read: what we hold is finished, and then the loop finds out what it means.
+            Err(error) => {
+                self.shop.warn(format!("no further order joins this session: {error}"));
+                self.no_more = true;
+                return Ok(false);
+            }
         };
         let any = !picked.claims.is_empty();
         for claim in picked.claims {
@@ -184,7 +202,7 @@ impl Batch<'_> {
         let works_in = self.shop.stage.works_in();
         if job.claim.state() != works_in {
             let (id, from) = (job.id().clone(), job.claim.state().clone());
-            let why = format!("{gate} is red; a fix turn in the same session");
+            let why = format!("the {gate} gate failed; a fix turn in the same session");
             match job.enter(&Move::forward(works_in.clone(), why.clone()))? {
                 Entered::Here(moved) => job = *moved,
                 Entered::Lost(why) => {
@@ -206,7 +224,10 @@ impl Batch<'_> {
         let Some(session) = &mut self.open else { return Ok(()) };
         match session.give(&turn).await {
             Ok(()) => Ok(()),
-            Err(error) => self.session_failed(&format!("it took no further turn: {error}")).await,
+            Err(error) => {
+                let why = format!("it took no further turn: {error}");
+                self.session_failed(Class::Crash, &why).await
+            }
         }
     }
 
@@ -233,10 +254,10 @@ impl Batch<'_> {
 
     /// Lets an order go that somebody put on hold, or removed, before its turn began.
     fn let_go(&self, job: &Job) -> Result<bool> {
-        match self.shop.queue.look(job.id())? {
-            Some(order) => Ok(order.hold.is_some()),
-            None => Ok(true),
+        if settle::out_of_reach(self.shop, job.id())?.is_some() {
+            return Ok(true);
         }
+        Ok(self.shop.queue.look(job.id())?.is_none_or(|order| order.hold.is_some()))
     }
 
     /// Lays the order's papers on its desk and finds its worktree. The papers' names.
@@ -251,19 +272,42 @@ impl Batch<'_> {
         }
         job.find_bench(self.shop).await?;
         if stage.tree == Tree::Read {
-            job.turn.tree_before = Some(self.shop.workspace.tree(job.id()).await?);
+            job.turn.tree_before = Some(self.approved(job).await?);
         }
         Ok(copied.names)
     }
 
-    async fn not_laid_out(&mut self, job: Job, error: &Error) -> Result<()> {
+    /// The tree that a looking stage is given: the one whose gates have passed. What changed the worktree since (an agent of
+    /// a worker that died before it could be put back, a process left running) was never checked, and would be landed as
+    /// if it had been: it is kept aside. Where a person stepped in after the gates there is none to compare with.
+    async fn approved(&self, job: &Job) -> Result<String> {
+        let workspace = &self.shop.workspace;
+        let now = workspace.tree(job.id()).await?;
+        let approved = job.claim.history().approved.clone().filter(|approved| *approved != now);
+        let (Some(approved), Some(bench)) = (approved, &job.bench) else { return Ok(now) };
+        let generation = job.claim.generation();
+        workspace.restart(job.id(), generation, &bench.base, &approved).await?;
+        self.shop.warn(format!(
+            "{}: its worktree was changed after its gates had passed; it was put back, and the change is kept under \
+             refs/shopfloor/salvage/{}/",
+            job.id(),
+            job.id()
+        ));
+        Ok(approved)
+    }
+
+    pub(super) async fn not_laid_out(&mut self, job: Job, error: &Error) -> Result<()> {
         if error.kind() == Kind::DiskFull {
             return Err(Error::new(Kind::DiskFull, error.to_string()));
         }
+        if self.stop.is_now() {
+            settle::give_back(self.shop, job, &Release::lost("stopped at once"))?;
+            return Ok(());
+        }
         let why = format!("its desk or worktree could not be made ready: {error}");
         let mend = error.next_step().unwrap_or("look at the project's repository").to_owned();
-        let trouble = Some(Trouble { why: why.clone(), mend, until: None });
-        let ruling = crate::ruling::Ruling::GiveBack { class: Class::Env, why, due: None, trouble };
+        let unsaid = TurnEnd::Silent(String::new());
+        let ruling = ruling::outage(&self.case(&job, &unsaid, &[], 0), why, mend);
         self.settle(job, ruling).await
     }
 
@@ -380,64 +424,6 @@ impl Batch<'_> {
         TurnEnd::Failed(Failure { class: Class::Env, evidence, until: None, session_over })
     }
 
-    /// Takes in what the agent left: papers, the worktree's content, its result. `None` when the claim was lost or the
-    /// worktree can't be read.
-    async fn take_in(&mut self, mut job: Job, end: &TurnEnd) -> Result<Option<Job>> {
-        if self.shop.queue.look(job.id())?.is_none() {
-            let why = "the order is gone: somebody removed it".to_owned();
-            self.shop.tell(What::LostClaim { order: job.id().clone(), why });
-            return Ok(None);
-        }
-        let taken = job.papers.take_back(&job.desk, self.shop.stage.leaves)?;
-        for (name, why) in taken.passed_over {
-            self.shop.warn(format!("{}: {name} was not taken from the agent: {why}", job.id()));
-        }
-        let said = match end {
-            TurnEnd::Testified(said) => Some(said.clone()),
-            _ => None,
-        };
-        let done = said.as_ref().is_some_and(|said| said.verdict == Verdict::Done);
-        if let Err(error) = self.take_tree(&mut job, done).await {
-            self.not_laid_out(job, &error).await?;
-            return Ok(None);
-        }
-        if !done {
-            return Ok(Some(job));
-        }
-        job.turn.testimony = said;
-        match job.remember(&self.dir)? {
-            Moved::Done => Ok(Some(job)),
-            Moved::LostClaim(why) => {
-                self.shop.tell(What::LostClaim { order: job.id().clone(), why });
-                Ok(None)
-            }
-        }
-    }
-
-    async fn take_tree(&self, job: &mut Job, done: bool) -> Result<()> {
-        let workspace = &self.shop.workspace;
-        match self.shop.stage.tree {
-            Tree::None => {}
-            Tree::Write => {
-                let generation = job.claim.generation();
-                job.turn.tree = Some(workspace.snapshot(job.id(), generation).await?.tree);
-            }
-            Tree::Read => {
-                let tree = workspace.tree(job.id()).await?;
-                let changed = job.turn.tree_before.as_ref().filter(|before| **before != tree);
-                if let (Some(before), Some(bench)) = (changed, &job.bench) {
-                    // What it was not to touch is put back, after it was salvaged; the gate still hears of it.
-                    let generation = job.claim.generation();
-                    workspace.restart(job.id(), generation, &bench.base, before).await?;
-                    self.shop.warn(format!("{}: the agent changed the worktree it was only to look at; it was put back", job.id()));
-                }
-                job.turn.tree = Some(tree);
-            }
-        }
-        tracing::debug!(order = %job.id(), done, tree = ?job.turn.tree, "taken in");
-        Ok(())
-    }
-
     fn tell_turn(&self, id: &OrderId, end: &TurnEnd, usage: Usage, began: Instant) {
         let (verdict, why) = match end {
             TurnEnd::Testified(said) => (said.verdict.as_str().to_owned(), said.why.clone()),
@@ -462,7 +448,7 @@ impl Batch<'_> {
             self.interrupted = Some((Instant::now() + INTERRUPT_GRACE, why));
             return Ok(());
         }
-        self.session_failed(&why).await
+        self.session_failed(Class::Crash, &why).await
     }
 
     /// The session is over: what it still had to be given goes back.

@@ -47,10 +47,11 @@ pub(super) async fn check(
     }
     // Whatever the runs did to the worktree is put back before anything else is said.
     let touched = unchanged(tools, scene, tree, &TEST_RUN).await?;
-    if let Some(answer) = no_answer.or_else(|| not_green(&runs)).or(touched) {
+    let written = tools.workspace.changes(&frozen.tree, tree).await.map(|changes| changes.len());
+    let idle = written.as_ref().is_ok_and(|count| *count == 0);
+    if let Some(answer) = no_answer.or_else(|| not_green(&runs, idle)).or(touched) {
         return Ok(answer);
     }
-    let written = tools.workspace.changes(&frozen.tree, tree).await.map(|changes| changes.len());
     let mut shown =
         format!("the tests pass, twice; {} unchanged", counted(frozen.files.len(), "frozen file"));
     if !frozen.thawed.is_empty() {
@@ -62,11 +63,12 @@ pub(super) async fn check(
     Ok(Check::pass(shown))
 }
 
-/// The answer unless every run passed.
-fn not_green(runs: &[Run]) -> Option<Check> {
+/// The answer unless every run passed. `idle` says that nothing was written since the tests were frozen.
+fn not_green(runs: &[Run], idle: bool) -> Option<Check> {
     let nth = runs.iter().position(|run| run.outcome != Outcome::Passed)?;
     let run = &runs[nth];
     let why = match nth {
+        0 if idle => format!("the tests fail: {}; nothing was written since RED", run.ended),
         0 => format!("the tests fail: {}", run.ended),
         _ => "the tests are flaky with this code: passed once, failed once".to_owned(),
     };

@@ -54,6 +54,8 @@ pub(crate) struct Act {
     pub(crate) files: BTreeMap<String, String>,
     /// Text put at the end of files in the worktree, unless it stands there already.
     pub(crate) append: BTreeMap<String, String>,
+    /// A line put after a known line of a file in the worktree (the line, the new one), unless it stands there already.
+    pub(crate) insert: BTreeMap<String, (String, String)>,
     /// Papers left on the desk.
     pub(crate) papers: BTreeMap<String, String>,
     /// Papers it names in its result.
@@ -84,6 +86,7 @@ impl Default for Act {
             ms: None,
             files: BTreeMap::new(),
             append: BTreeMap::new(),
+            insert: BTreeMap::new(),
             papers: BTreeMap::new(),
             artifacts: Vec::new(),
             run: Vec::new(),
@@ -177,6 +180,7 @@ impl Act {
     pub(crate) fn works(&self) -> bool {
         !(self.files.is_empty()
             && self.append.is_empty()
+            && self.insert.is_empty()
             && self.papers.is_empty()
             && self.run.is_empty())
     }

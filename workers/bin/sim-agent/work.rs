@@ -48,7 +48,7 @@ pub(crate) fn perform(act: &Act, job: &Job) -> Result<Done, String> {
 }
 
 fn write_tree(act: &Act, job: &Job, calls: &mut Vec<(&'static str, String)>) -> Result<(), String> {
-    if act.files.is_empty() && act.append.is_empty() {
+    if act.files.is_empty() && act.append.is_empty() && act.insert.is_empty() {
         return Ok(());
     }
     let tree = job.worktree()?;
@@ -65,7 +65,28 @@ fn write_tree(act: &Act, job: &Job, calls: &mut Vec<(&'static str, String)>) -> 
         }
         calls.push(("Edit", tree.join(name).display().to_string()));
     }
+    for (name, (known, new)) in &act.insert {
+        let name = filled(name, job);
+        let path = tree.join(&name);
+        let before = std::fs::read_to_string(&path)
+            .map_err(|error| format!("failed to read {}: {error}", path.display()))?;
+        let after = inserted(&before, &filled(known, job), &filled(new, job))
+            .ok_or_else(|| format!("{} has no line {known:?}", path.display()))?;
+        write(tree, &name, &after)?;
+        calls.push(("Edit", path.display().to_string()));
+    }
     Ok(())
+}
+
+/// `text` with the line `new` after its line `known`; as it is when it has `new` already, `None` when it has no `known`.
+fn inserted(text: &str, known: &str, new: &str) -> Option<String> {
+    if text.lines().any(|line| line == new) {
+        return Some(text.to_owned());
+    }
+    let mut lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().position(|line| *line == known)?;
+    lines.insert(at + 1, new);
+    Some(lines.join("\n") + "\n")
 }
 
 fn run_commands(
@@ -145,4 +166,17 @@ pub(crate) fn count_call(calls: Option<&Path>, job: &Job) -> Result<(), String> 
         .open(path)
         .and_then(|mut file| file.write_all(line.as_bytes()))
         .map_err(|error| format!("failed to write {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_put_after_the_known_one_and_only_once() {
+        let once = inserted("a\nb\n", "a", "new").unwrap();
+        assert_eq!(once, "a\nnew\nb\n");
+        assert_eq!(inserted(&once, "a", "new").unwrap(), once);
+        assert_eq!(inserted("a\n", "c", "new"), None);
+    }
 }

@@ -206,6 +206,10 @@ impl Queue for FileQueue {
         self.told(self.bring_back(undertaker))
     }
 
+    fn give_back_all(&self, enlisted: &Enlisted) -> Result<Vec<(OrderId, State)>> {
+        self.told(self.give_back_left(&enlisted.worker))
+    }
+
     fn sweep(&self) -> Result<Swept> {
         self.told(self.sweep_all()).map(Option::unwrap_or_default)
     }
