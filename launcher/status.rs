@@ -99,7 +99,12 @@ fn as_text(view: &View) -> Result<()> {
             wanted.map(|(id, state, stand)| [id.to_string(), state.to_string(), stand_told(stand)]);
         rows.collect::<Vec<_>>()
     };
-    part("On hold", told(|stand| matches!(stand, Stand::Held(_))))?;
+    let held = told(|stand| matches!(stand, Stand::Held(_)));
+    let any_held = !held.is_empty();
+    part("On hold", held)?;
+    if any_held {
+        voice::result("  (mend what the reason names, then: shopfloor release ID)")?;
+    }
     let waits =
         |stand: &Stand| matches!(stand, Stand::Needs(_) | Stand::Rests(_) | Stand::Paused(_));
     part("Waiting", told(waits))?;

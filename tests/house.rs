@@ -88,7 +88,12 @@ impl House {
 
     /// A house with more lines for shopfloor.toml and acts for the simulated agent's scenario.
     pub(crate) fn with(config: &str, acts: &str) -> Self {
-        let house = Self { folder: tempfile::tempdir().unwrap() };
+        Self::at(tempfile::tempdir().unwrap(), config, acts)
+    }
+
+    /// The same in a folder of the story's choice.
+    pub(crate) fn at(folder: tempfile::TempDir, config: &str, acts: &str) -> Self {
+        let house = Self { folder };
         let project = house.project();
         fs::create_dir_all(project.join("tests")).unwrap();
         fs::create_dir_all(house.path("home")).unwrap();

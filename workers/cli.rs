@@ -20,7 +20,7 @@ use crate::order::{OrderId, Request};
 use crate::place::{Given, Place};
 use crate::queue::{Created, Queue};
 use crate::shop::Shop;
-use crate::stage::{Pipeline, Stage};
+use crate::stage::{Gate, Pipeline, Stage, Step};
 use crate::stop::{Echo, Stop};
 use crate::teller::Teller;
 use crate::worker::{self, Ended, Until};
@@ -61,15 +61,15 @@ struct Flags {
     until_idle: bool,
 
     /// The most time one session may take, for instance 4h
-    #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = length_of_time)]
     session_timeout: Option<Duration>,
 
     /// The most time one turn may take, for instance 45m
-    #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = length_of_time)]
     turn_timeout: Option<Duration>,
 
     /// The most time the agent may be silent in a turn, for instance 10m
-    #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = length_of_time)]
     idle_timeout: Option<Duration>,
 
     /// Create these orders and write their specs in one session: "item-stacking resource-nodes"
@@ -90,6 +90,10 @@ struct Flags {
 
     #[command(flatten)]
     loudness: log::Loudness,
+}
+
+fn length_of_time(text: &str) -> Result<Duration, String> {
+    config::parse_duration(text).map_err(|error| error.in_one_line())
 }
 
 /// The whole of a worker's `main`: the worker of `stage` in `pipeline`.
@@ -259,6 +263,8 @@ async fn set_up(
     stop: &Stop,
 ) -> Result<(Arc<Shop>, Option<Vec<OrderId>>)> {
     let mut config = place.need_config()?;
+    config.check_stages(&pipeline)?;
+    can_prove(&stage, &config)?;
     apply(&mut config, flags);
     let (name, agent) = config.agent_for(stage.name, flags.agent.as_deref())?;
     let agent = agent::from_config(name, agent, place.config_folder())?;
@@ -292,6 +298,17 @@ async fn set_up(
         batch,
     };
     Ok((Arc::new(shop), only))
+}
+
+/// Without a test command the turns of this stage could not be proved, and would be paid for in vain.
+fn can_prove(stage: &Stage, config: &Config) -> Result<()> {
+    let tests = |step: &Step| matches!(step.gate, Gate::Red | Gate::Green | Gate::Union);
+    if !stage.gates.iter().any(tests) || !config.project.test.command.is_empty() {
+        return Ok(());
+    }
+    let told = format!("shopfloor.toml has no test command, and the {} stage needs it", stage.name);
+    Err(Error::usage(told)
+        .hint("set it: [project.test] command = \"cargo test\", or what runs your tests"))
 }
 
 fn apply(config: &mut Config, flags: &Flags) {

@@ -107,6 +107,14 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// The error and its next step in one line, for places that have room for no more.
+    pub fn in_one_line(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{self}; {hint}"),
+            None => self.to_string(),
+        }
+    }
+
     /// The documented exit code of this error.
     pub fn exit_code(&self) -> u8 {
         match self.kind {

@@ -19,8 +19,11 @@ use crate::stop::Stop;
 
 /// How often an idle worker looks for dead ones.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
-/// How often an idle worker has the index rebuilt.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// How often the index is rebuilt: what people did by hand (`mkdir`, `echo IMPL > .state`, `rm -r ready`) is found then. As
+/// often as it costs next to nothing, and never more rarely than the second figure.
+const SWEEP_EVERY: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(600)];
+/// A sweep may take this part of a worker's time.
+const SWEEP_SHARE: u32 = 500;
 /// How long the process tree of a dead worker may take to end before it is left for the next look.
 const UNDERTAKER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -67,7 +70,9 @@ pub async fn run(
         bell: shop.queue.bell(shop.stage.takes)?,
         passed: PassedOver::default(),
         recovered_at: None,
-        swept_at: None,
+        swept: None,
+        broken: Vec::new(),
+        pause_told: None,
         untidy: false,
         warned: None,
     };
@@ -78,6 +83,10 @@ pub async fn run(
         turns: status.turns,
         advanced: status.advanced,
     });
+    if ended.is_ok() {
+        // Who went in good order is not to be shown as dead.
+        shop.floor.remove_status(&shop.enlisted.worker);
+    }
     ended
 }
 
@@ -91,7 +100,12 @@ struct Worker<'a> {
     bell: Bell,
     passed: PassedOver,
     recovered_at: Option<Instant>,
-    swept_at: Option<Instant>,
+    /// When the index was rebuilt last, and how long that took.
+    swept: Option<(Instant, Duration)>,
+    /// Orders that can't be worked on, as they were told.
+    broken: Vec<(String, String)>,
+    /// Why the stage pauses, as it was told.
+    pause_told: Option<String>,
     /// The queue could not be looked after, and that was told.
     untidy: bool,
     /// The warning that was told last: it is told once, not at every poll.
@@ -175,13 +189,17 @@ impl Worker<'_> {
             }
             self.recovered_at = Some(Instant::now());
         }
-        if due(self.swept_at, SWEEP_EVERY) {
+        let [least, most] = SWEEP_EVERY;
+        let pause = |took: Duration| took.saturating_mul(SWEEP_SHARE).clamp(least, most);
+        if self.swept.is_none_or(|(at, took)| at.elapsed() > pause(took)) {
+            let begun = Instant::now();
             let swept = beside(self.shop, stop, |shop| shop.queue.sweep());
             let Some(swept) = swept.await? else { return Ok(()) };
-            for (name, why) in &swept.broken {
+            for (name, why) in swept.broken.iter().filter(|one| !self.broken.contains(one)) {
                 self.shop.warn(format!("{name:?} can't be worked on: {why}"));
             }
-            self.swept_at = Some(Instant::now());
+            self.broken = swept.broken;
+            self.swept = Some((Instant::now(), begun.elapsed()));
         }
         Ok(())
     }
@@ -190,7 +208,10 @@ impl Worker<'_> {
     fn pick(&mut self, only: Option<&[OrderId]>) -> Result<Option<Picked>> {
         let shop = self.shop;
         let room = match shop.floor.breaker(shop.stage.name) {
-            Some(breaker) if breaker.until > unix_now() => return Ok(None),
+            Some(breaker) if breaker.until > unix_now() => {
+                self.tell_pause(&breaker);
+                return Ok(None);
+            }
             // One order finds out whether the stage works again.
             Some(_) => 1,
             None => shop.batch,
@@ -213,6 +234,18 @@ impl Worker<'_> {
         };
         shop.tell(What::Claimed { orders, why });
         Ok(Some(picked))
+    }
+
+    /// Says why nothing is taken, when it was another worker, or an earlier one, that found the stage unable to work.
+    fn tell_pause(&mut self, breaker: &Breaker) {
+        if self.pause_told.as_ref() == Some(&breaker.why) {
+            return;
+        }
+        let Breaker { stage, until, why, mend, .. } = breaker;
+        let secs = until.saturating_sub(unix_now());
+        self.shop
+            .warn(format!("the {stage} stage pauses for {secs} s more: {why}. What to do: {mend}"));
+        self.pause_told = Some(why.clone());
     }
 
     fn warn_once(&mut self, error: &Error) {
@@ -288,9 +321,15 @@ impl Worker<'_> {
                 why: why.clone(),
                 mend: mend.clone(),
             };
-            floor.open_breaker(&breaker)?;
+            match floor.open_breaker(&breaker) {
+                // Nothing is claimed on a full disk either.
+                Err(error) if error.kind() == Kind::DiskFull => self.warn_once(&error),
+                opened => opened?,
+            }
+            self.pause_told = Some(why.clone());
             self.shop.tell(What::Paused { stage: stage.to_owned(), secs, why, mend });
         } else if outcome.decided > 0 && floor.close_breaker(stage) {
+            self.pause_told = None;
             self.shop.tell(What::Resumed { stage: stage.to_owned() });
         }
         Ok(())
@@ -303,7 +342,7 @@ impl Worker<'_> {
             self.warn_once(&error);
             board.idle("the disk is full");
             let needed = self.shop.config.limits.free_mib.max(1) * 1024 * 1024;
-            while !stop.draining() && free_bytes(&self.shop.folder) < needed {
+            while !stop.draining() && self.shop.tightest().0 < needed {
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_secs(2)) => {}
                     () = stop.drain_asked() => {}
@@ -341,10 +380,6 @@ fn may_pass(error: &Error) -> bool {
         }
         Kind::Usage | Kind::NotFound | Kind::AlreadyRunning | Kind::Unfit => false,
     }
-}
-
-fn free_bytes(folder: &std::path::Path) -> u64 {
-    rustix::fs::statvfs(folder).map_or(u64::MAX, |facts| facts.f_bavail * facts.f_frsize)
 }
 
 /// How long a stage pauses: doubling from `limits.breaker` to `limits.breaker_cap`, or until the time that was said. A time
