@@ -120,7 +120,15 @@ impl Workspace {
         let Ok(entries) = fs::read_dir(&all) else { return Ok(()) };
         let file = path.join(".git");
         for admin in entries.flatten().map(|entry| entry.path()) {
-            let unfinished = || one_line(&admin.join("locked")).as_deref() == Some(REASON);
+            // git itself locks a folder with its own words until the rest of it is there: killed before that, it leaves
+            // nothing but the name, which is that of our folder.
+            let ours_by_name = || admin.file_name() == path.file_name();
+            let unfinished = || match one_line(&admin.join("locked")).as_deref() {
+                Some(REASON) => true,
+                Some("initializing" | "") => ours_by_name(),
+                None => is_empty(&admin) && ours_by_name(),
+                Some(_) => false,
+            };
             let goes = match one_line(&admin.join("gitdir")) {
                 Some(line) if !line.is_empty() => Path::new(&line) == file,
                 _ => unfinished(),
@@ -169,6 +177,10 @@ impl Workspace {
         });
         drop(work.await);
     }
+}
+
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// True for a folder, and not for a symlink to one.
