@@ -187,6 +187,8 @@ pub struct History {
     pub crashes: Vec<u64>,
     /// It was in a crash: it runs alone next.
     pub suspect: bool,
+    /// Times in a row it was given back because something of the machine failed at it.
+    pub unable: usize,
     /// SHA-256 of the list of its frozen test files.
     pub frozen: Option<String>,
     /// Sessions in which it was worked on, with the state they took it in.
@@ -238,6 +240,7 @@ impl History {
                 self.charge(entry, false);
                 if entry.class.is_none() {
                     self.suspect = false;
+                    self.unable = 0;
                 }
                 self.moved(entry);
             }
@@ -306,6 +309,7 @@ impl History {
                     self.setbacks.push(Setback { from, to, why: entry.why.clone() });
                 }
                 self.suspect = false;
+                self.unable = 0;
             }
             Some(Class::Crash) => {
                 if alone {
@@ -313,7 +317,8 @@ impl History {
                 }
                 self.suspect = true;
             }
-            Some(Class::Env | Class::Lost) | None => {}
+            Some(Class::Env) => self.unable += 1,
+            Some(Class::Lost) | None => {}
         }
     }
 
@@ -325,6 +330,7 @@ impl History {
         self.setbacks.clear();
         self.crashes.clear();
         self.suspect = false;
+        self.unable = 0;
     }
 
     /// Tries that failed while the order was in one of `states` and that left it there.
@@ -411,6 +417,18 @@ mod tests {
         assert_eq!(history.ended_turn.as_ref().unwrap().generation, 1);
         history.add(&close(Kind::Release, Some(Class::Work), State::TESTS_PRE, None));
         assert_eq!(history.ended_turn, None);
+    }
+
+    #[test]
+    fn failures_of_the_machine_are_counted_in_a_row() {
+        let mut history = History::default();
+        for _ in 0..3 {
+            history.add(&close(Kind::Release, Some(Class::Env), State::IMPL, None));
+            history.add(&close(Kind::Release, Some(Class::Lost), State::IMPL, None));
+        }
+        assert_eq!((history.unable, history.setbacks.len()), (3, 0));
+        history.add(&close(Kind::Release, Some(Class::Work), State::IMPL, None));
+        assert_eq!(history.unable, 0);
     }
 
     #[test]

@@ -21,10 +21,14 @@ use crate::stop::Stop;
 mod capture;
 mod tree;
 pub use capture::Captured;
+use tree::Family;
 pub use tree::{carrying, end_all, start_time};
 
 /// The variable that marks everything we started.
 pub const COOKIE: &str = "SHOPFLOOR_COOKIE";
+
+/// How long what was told to end may take.
+const FIRM: Duration = Duration::from_secs(2);
 
 /// Variables a child may inherit. Everything else it is given by name or not at all.
 const INHERITED: [&str; 17] = [
@@ -175,8 +179,15 @@ impl Program {
                 }
             }
         };
+        let family = match ended {
+            Ended::TimedOut | Ended::Stopped => Some(family(&self.cookie).await),
+            Ended::Exit(_) | Ended::Signal(_) => None,
+        };
         group.kill();
         drop(child.wait().await);
+        if let Some(family) = family {
+            drop(tokio::task::spawn_blocking(move || family.end(FIRM)).await);
+        }
         // The rest of what it printed; a grandchild outside the group may hold the pipe open for ever.
         drop(tokio::time::timeout(Duration::from_secs(1), tail.read_all(&mut output)).await);
         Ok(Ran { ended, output: tail.kept(), dropped: tail.dropped, took: begun.elapsed() })
@@ -300,7 +311,12 @@ impl Running {
 
     /// Ends it: close its input and wait `grace`, then TERM, then KILL, then whatever else carries its cookie.
     /// Says how it ended and how many processes outlived it (they are dead now).
-    pub async fn end(mut self, grace: Duration) -> (Ended, usize) {
+    pub async fn end(self, grace: Duration) -> (Ended, usize) {
+        let family = family(&self.cookie).await;
+        self.end_with(family, grace).await
+    }
+
+    async fn end_with(mut self, family: Family, grace: Duration) -> (Ended, usize) {
         drop(self.child.stdin.take());
         let mut ended = tokio::time::timeout(grace, self.child.wait())
             .await
@@ -308,9 +324,8 @@ impl Running {
             .map(|status| Ended::of(&status));
         if ended.is_none() {
             self.group.signal(Signal::TERM);
-            let firm = Duration::from_secs(2);
             ended =
-                tokio::time::timeout(firm, self.child.wait()).await.ok().map(|_| Ended::Stopped);
+                tokio::time::timeout(FIRM, self.child.wait()).await.ok().map(|_| Ended::Stopped);
         }
         self.group.kill();
         let ended = match ended {
@@ -324,7 +339,7 @@ impl Running {
         let left = tokio::task::spawn_blocking(move || {
             let left = carrying(&cookie).len();
             end_all(&cookie, Duration::from_secs(10));
-            left
+            left + family.end(FIRM)
         });
         let left = left.await.unwrap_or(0);
         self.ended = true;
@@ -333,8 +348,9 @@ impl Running {
 
     /// Kills it and everything that carries its cookie, at once.
     pub async fn kill(self) -> (Ended, usize) {
+        let family = family(&self.cookie).await;
         self.group.kill();
-        self.end(Duration::ZERO).await
+        self.end_with(family, Duration::ZERO).await
     }
 }
 
@@ -345,6 +361,12 @@ impl Drop for Running {
             end_all(&self.cookie, Duration::from_secs(2));
         }
     }
+}
+
+async fn family(cookie: &str) -> Family {
+    let cookie = cookie.to_owned();
+    let looked = tokio::task::spawn_blocking(move || Family::of(&cookie));
+    looked.await.unwrap_or_else(|_| Family::none())
 }
 
 /// A process group that dies with this value.
@@ -448,6 +470,23 @@ mod tests {
         assert!(matches!(ended, Ended::Exit(_)), "{ended:?}");
         assert_eq!(left, 2);
         assert!(carrying("test/left/1").is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_child_that_cleared_its_environment_dies_with_its_session() {
+        let mark = tempfile::NamedTempFile::new().unwrap();
+        let path = mark.path().display();
+        let script = format!("env -i setsid sh -c 'echo $$ > {path}; exec sleep 300' & read line");
+        let running = sh(&script, "test/bare/1").converse().unwrap();
+        let pid = loop {
+            if let Ok(pid) = std::fs::read_to_string(mark.path()).unwrap().trim().parse() {
+                break pid;
+            }
+            tokio::task::yield_now().await;
+        };
+        let (_, left) = running.kill().await;
+        assert_eq!(start_time(pid), None);
+        assert_eq!(left, 1);
     }
 
     #[test]

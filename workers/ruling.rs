@@ -130,7 +130,9 @@ fn failed(case: &Case<'_>, failure: &Failure) -> Ruling {
         Class::Env => {
             let mend = "it is tried again by itself; `shopfloor status` shows when".to_owned();
             let trouble = Trouble { why: why.clone(), mend, until: failure.until };
-            give_back(Class::Env, None, Some(trouble))
+            // A time that was said holds for the stage, and for nobody in particular.
+            let due = failure.until.is_none().then(|| unable_until(case));
+            give_back(Class::Env, due, Some(trouble))
         }
         Class::Crash => {
             let before = case.history.crashes_since(case.now.saturating_sub(CRASH_MEMORY_SECS));
@@ -154,7 +156,8 @@ fn gated(case: &Case<'_>) -> Ruling {
         Check::CouldNotRun { why, mend } => {
             let why = format!("the {} gate could not run: {why}", report.gate);
             let trouble = Trouble { why: why.clone(), mend: mend.clone(), until: None };
-            Ruling::GiveBack { class: Class::Env, why, due: None, trouble: Some(trouble) }
+            let due = Some(unable_until(case));
+            Ruling::GiveBack { class: Class::Env, why, due, trouble: Some(trouble) }
         }
         Check::Fail { findings, .. } if case.fix_turns > 0 => {
             Ruling::FixTurn { gate: report.gate.clone(), findings: findings.clone() }
@@ -189,6 +192,12 @@ fn send_back(case: &Case<'_>, to: &State, why: &str, feedback: &str) -> Ruling {
         return Ruling::Bury { why, feedback };
     }
     Ruling::SendBack { to: to.clone(), why, feedback, due: None }
+}
+
+/// The machine failed at this order: it rests about as long as its stage pauses, and longer each time, so that another
+/// one finds out whether the stage works. One order at which everything fails must not stop the others for ever.
+fn unable_until(case: &Case<'_>) -> u64 {
+    case.now + wait(case, case.history.unable)
 }
 
 fn wait(case: &Case<'_>, before: usize) -> u64 {

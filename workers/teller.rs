@@ -4,6 +4,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,12 +62,23 @@ impl Teller {
     }
 
     fn append(&self, line: &[u8]) -> std::io::Result<()> {
-        let mut file = OpenOptions::new().create(true).append(true).open(&self.events)?;
-        if file.metadata()?.len() > EVENTS_LIMIT_BYTES {
+        let open = || OpenOptions::new().create(true).read(true).append(true).open(&self.events);
+        let mut file = open()?;
+        let mut length = file.metadata()?.len();
+        if length > EVENTS_LIMIT_BYTES {
             std::fs::rename(&self.events, self.events.with_extension("jsonl.1"))?;
-            file = OpenOptions::new().create(true).append(true).open(&self.events)?;
+            file = open()?;
+            length = 0;
         }
-        file.write_all(line)
+        let mut last = [b'\n'];
+        if length > 0 {
+            file.read_exact_at(&mut last, length - 1)?;
+        }
+        // A full disk may have cut a line short: it must not take the next one with it.
+        match last {
+            [b'\n'] => file.write_all(line),
+            _ => file.write_all(&[b"\n", line].concat()),
+        }
     }
 }
 
@@ -85,5 +97,18 @@ mod tests {
         let text = std::fs::read_to_string(floor.events()).unwrap();
         assert_eq!(text.lines().count(), 1);
         assert!(text.contains("kept"));
+    }
+
+    #[test]
+    fn a_line_that_was_cut_short_does_not_take_the_next_one_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let floor = Floor::of_queue(folder.path());
+        std::fs::create_dir_all(floor.root()).unwrap();
+        std::fs::write(floor.events(), "{\"at\":\"20").unwrap();
+        let teller = Teller::new("spec-worker", &floor, false);
+        teller.tell(What::Warning { text: "whole".to_owned() });
+        let text = std::fs::read_to_string(floor.events()).unwrap();
+        let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(last["text"], "whole");
     }
 }

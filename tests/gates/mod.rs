@@ -1,5 +1,6 @@
 //! Stories of gates on a real repository: what honest work gets, and what every cheat or mistake gets.
 
+mod faults;
 mod orders;
 mod unions;
 

@@ -175,29 +175,6 @@ async fn a_command_that_finds_nothing_out_passes_and_blames_nobody() {
 }
 
 #[tokio::test]
-async fn in_the_worktree_too_nothing_found_out_is_no_failure() {
-    let house = House::new().await;
-    let killer = house.tested("killer").await;
-    killer.work("tests/killer.sh", "kill -9 $PPID\n");
-    expect(&house.check(Gate::Red, &killer).await, "could-not-run", "signal 9");
-
-    let in_worktree = "[ -e tests/alpha.sh ] && exec sleep 600; exit 0";
-    let house = House::with(|config| {
-        script(in_worktree)(config);
-        config.project.test.timeout = Duration::from_secs(2);
-    })
-    .await;
-    let slow = house.tested("alpha").await;
-    let report = house.check(Gate::Red, &slow).await;
-    expect(&report, "could-not-run", "ran longer than 2 s");
-    assert!(mend(&report).contains("timeout"), "{report:?}");
-
-    let house = House::with(script("echo 'Ran 0 tests in 0s'; exit 0")).await;
-    let report = house.check(Gate::Red, &house.tested("alpha").await).await;
-    expect(&report, "could-not-run", "executed no test at all");
-}
-
-#[tokio::test]
 async fn stopping_at_once_is_nobodys_fault() {
     let house = House::with(script("sleep 600")).await;
     let scene = house.scene(&house.tested("alpha").await).await;
@@ -264,7 +241,7 @@ async fn green_must_be_green_twice_and_leave_the_worktree_alone() {
 
     let empty = house.built("empty").await;
     empty.work("run-tests.sh", "echo 'Ran 0 tests in 0s'\n");
-    expect(&house.check(Gate::Green, &empty).await, "could-not-run", "no test at all");
+    expect(&house.check(Gate::Green, &empty).await, "fail", "exit 0, no test executed, twice");
 
     let broken = house.built("broken").await;
     broken.work("src/broken", "here\n");

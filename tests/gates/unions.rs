@@ -170,13 +170,30 @@ async fn a_red_base_stops_the_union_and_blames_nobody() {
 
 #[tokio::test]
 async fn a_union_that_can_not_be_tested_lands_nothing() {
-    let house = House::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let tool = folder.path().join("tool");
+    write(&tool, "exec sh run-tests.sh\n");
+    let house = House::with(|config| {
+        let text = format!("[ -e {0} ] || exit 127; . {0}", tool.display());
+        config.project.test.command = vec!["sh".to_owned(), "-c".to_owned(), text];
+    })
+    .await;
     let (alpha, beta) = (house.built("alpha").await, house.built("beta").await);
-    beta.work("run-tests.sh", "exit 127\n");
+    std::fs::remove_file(&tool).unwrap();
     for report in house.union(&[&alpha, &beta]).await {
         expect(&report, "could-not-run", "exit 127");
     }
     assert!(git(&house.project(), &["branch", "--list", "shopfloor/ready"]).is_empty());
+}
+
+#[tokio::test]
+async fn an_order_that_breaks_the_test_command_goes_back_and_the_others_land() {
+    let house = House::new().await;
+    let (alpha, beta) = (house.built("alpha").await, house.built("beta").await);
+    beta.work("run-tests.sh", "exit 127\n");
+    let reports = house.union(&[&alpha, &beta]).await;
+    expect(&reports[0], "pass", "landed as");
+    expect(&reports[1], "fail", "once it stands on alpha");
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ pub(crate) async fn wait(batch: &mut Batch<'_>) -> News {
             true => stop.now_asked().await,
         }
     };
-    tokio::select! {
+    let news = tokio::select! {
         said = said => News::Said(said),
         gated = checked => News::Checked(match gated {
             Ok(gated) => gated,
@@ -61,8 +61,18 @@ pub(crate) async fn wait(batch: &mut Batch<'_>) -> News {
         }),
         () = timed => timer.map_or(News::Stop, |(_, news)| news),
         () = asked => News::Stop,
+    };
+    // A worker that was suspended for a while finds its time run out and words waiting: those are no silence.
+    if let (News::Silence, Some(session)) = (&news, &mut batch.open)
+        && let Ok(said) = tokio::time::timeout(A_MOMENT, session.next()).await
+    {
+        return News::Said(said);
     }
+    news
 }
+
+/// Long enough for what lies in a pipe to be seen.
+const A_MOMENT: Duration = Duration::from_millis(50);
 
 /// The first timer that will run out, and what that means.
 fn next_timer(batch: &Batch<'_>) -> Option<(Instant, News)> {

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::evidence::Notebook;
 use super::findings::short;
 use super::lock;
-use super::run::{self, Outcome, Place, Run};
+use super::run::{self, Outcome, Place, Run, Setting};
 use super::scene::Tools;
 use crate::check::Check;
 use crate::error::{Error, Result};
@@ -55,10 +55,12 @@ impl Known {
                 ),
                 "mend the tests of the base branch and commit; the orders wait and are not charged",
             )),
-            Outcome::CouldNotRun { why, mend } => Some(Check::could_not_run(
-                format!("the project's tests can't be run on the base commit {base}: {why}"),
-                mend,
-            )),
+            Outcome::NoAnswer { why, mend } | Outcome::CouldNotRun { why, mend } => {
+                Some(Check::could_not_run(
+                    format!("the project's tests can't be run on the base commit {base}: {why}"),
+                    mend,
+                ))
+            }
         }
     }
 
@@ -81,27 +83,58 @@ impl Known {
 
 /// Tests `base`, or remembers that it was tested.
 pub(super) async fn baseline(tools: &Tools, base: &Commit, stop: &Stop) -> Result<Known> {
-    let known = |outcome, runs| Known { outcome, runs, base: base.commit.clone() };
+    let known = |outcome| Known { outcome, runs: Vec::new(), base: base.commit.clone() };
     if let Some(outcome) = recall(tools, &base.tree) {
-        return Ok(known(outcome, Vec::new()));
+        return Ok(known(outcome));
     }
+    let _guard = checkout_lock(tools, stop).await?;
+    match recall(tools, &base.tree) {
+        Some(outcome) => Ok(known(outcome)),
+        None => test(tools, base, stop).await,
+    }
+}
+
+/// Tests `base` now, whatever is remembered of it: what passed an hour ago may fail on a machine that lost something since.
+pub(super) async fn anew(tools: &Tools, base: &Commit, stop: &Stop) -> Result<Known> {
+    let _guard = checkout_lock(tools, stop).await?;
+    test(tools, base, stop).await
+}
+
+/// Runs a gate of the user's own on `base`, now.
+pub(super) async fn gate_anew(
+    tools: &Tools,
+    setting: &Setting<'_>,
+    base: &Commit,
+    stop: &Stop,
+) -> Result<Run> {
+    let _guard = checkout_lock(tools, stop).await?;
+    let place = checkout(tools, base).await?;
+    Ok(run::run(tools, setting, place, stop).await)
+}
+
+/// There is one folder for the base, and one worker at a time in it.
+async fn checkout_lock(tools: &Tools, stop: &Stop) -> Result<lock::Guard> {
     // Two runs of ours, and as much for those who stand before us.
     let limit = tools.config.project.test.timeout.saturating_mul(6).max(Duration::from_secs(60));
-    let _guard = lock::take(&tools.floor, "baseline.lock", limit, stop).await?;
-    if let Some(outcome) = recall(tools, &base.tree) {
-        return Ok(known(outcome, Vec::new()));
-    }
+    lock::take(&tools.floor, "baseline.lock", limit, stop).await
+}
+
+async fn checkout(tools: &Tools, base: &Commit) -> Result<Place> {
     let folder = tools.workspace.checkout("base", &base.commit).await?;
-    let place =
-        Place { kind: "base", folder, commit: Some(base.commit.clone()), tree: base.tree.clone() };
-    let mut runs = vec![run::tests(tools, place.clone(), stop).await];
+    let (commit, tree) = (Some(base.commit.clone()), base.tree.clone());
+    Ok(Place { kind: "base", folder, commit, tree })
+}
+
+async fn test(tools: &Tools, base: &Commit, stop: &Stop) -> Result<Known> {
+    let (setting, place) = (Setting::tests(tools), checkout(tools, base).await?);
+    let mut runs = vec![run::run(tools, &setting, place.clone(), stop).await];
     if runs[0].outcome == Outcome::Failed {
         // A base that fails stops everybody: it must fail twice.
-        runs.push(run::tests(tools, place, stop).await);
+        runs.push(run::run(tools, &setting, place, stop).await);
     }
     let outcome = runs.last().map_or(Outcome::NoTests, |run| run.outcome.clone());
     remember(tools, &base.tree, &outcome)?;
-    Ok(known(outcome, runs))
+    Ok(Known { outcome, runs, base: base.commit.clone() })
 }
 
 /// Keeps a definite outcome of the tests on `tree`. Anything else is found out anew each time.
@@ -109,7 +142,7 @@ pub(super) fn remember(tools: &Tools, tree: &str, outcome: &Outcome) -> Result<(
     let passed = match outcome {
         Outcome::Passed => true,
         Outcome::Failed => false,
-        Outcome::NoTests | Outcome::CouldNotRun { .. } => return Ok(()),
+        Outcome::NoTests | Outcome::NoAnswer { .. } | Outcome::CouldNotRun { .. } => return Ok(()),
     };
     let command = tools.config.project.test.command.clone();
     let kept = Kept { v: 1, tree: tree.to_owned(), command, passed, at: floor::unix_now() };

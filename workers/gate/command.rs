@@ -1,8 +1,9 @@
 //! A gate of the user's own: `[gate.NAME] command = [...]`, green when it exits 0 in the order's worktree.
 
 use super::evidence::Notebook;
+use super::fault;
 use super::findings::fenced;
-use super::run::{self, Outcome, Place};
+use super::run::{Outcome, Place, Setting};
 use super::scene::{Scene, Tools};
 use super::worktree::{Suspect, unchanged};
 use crate::check::Check;
@@ -29,13 +30,15 @@ pub(super) async fn check(
     };
     let place =
         Place { kind: "worktree", folder: bench.path.clone(), commit: None, tree: tree.to_owned() };
-    let run = run::command(tools, name, &gate.command, gate.timeout, place, stop).await;
-    notebook.keep(&run)?;
+    let setting = Setting::gate(name, gate);
+    let tried = fault::run(tools, &setting, &bench.base, place, stop).await?;
+    let answer = tried.keep(notebook)?;
     let suspect = Suspect { who: "the gate's command", advice: "Let it check only." };
     let touched = unchanged(tools, scene, tree, &suspect).await?;
-    if let Some(answer) = run.outcome.unable() {
-        return Ok(answer);
-    }
+    let run = match answer {
+        Ok(run) => run,
+        Err(check) => return Ok(check),
+    };
     if run.outcome == Outcome::Failed {
         let shown = fenced(&run.tail(80));
         return Ok(Check::fail_with(

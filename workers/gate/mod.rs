@@ -13,6 +13,7 @@ mod findings;
 mod frozen;
 mod evidence;
 mod baseline;
+mod fault;
 mod worktree;
 mod spec;
 mod red;

@@ -2,9 +2,10 @@
 
 use super::baseline::baseline;
 use super::evidence::Notebook;
+use super::fault;
 use super::findings::{bullets, counted, fenced, some};
 use super::frozen::Frozen;
-use super::run::{self, Outcome, Place, Run};
+use super::run::{Outcome, Place, Run, Setting};
 use super::scene::{Scene, Tools};
 use super::worktree::{Suspect, unchanged};
 use crate::check::Check;
@@ -41,15 +42,19 @@ pub(super) async fn check(
     }
     let place =
         Place { kind: "worktree", folder: bench.path.clone(), commit: None, tree: tree.to_owned() };
-    let mut runs: Vec<Run> = Vec::new();
-    while runs.len() < 2 && runs.iter().all(|run| run.outcome == Outcome::Failed) {
-        let run = run::tests(tools, place.clone(), stop).await;
-        notebook.keep(&run)?;
-        runs.push(run);
+    let (setting, mut runs, mut no_answer) = (Setting::tests(tools), Vec::<Run>::new(), None);
+    while no_answer.is_none()
+        && runs.len() < 2
+        && runs.iter().all(|run| run.outcome == Outcome::Failed)
+    {
+        let tried = fault::run(tools, &setting, &bench.base, place.clone(), stop).await?;
+        match tried.keep(notebook)? {
+            Ok(run) => runs.push(run),
+            Err(check) => no_answer = Some(check),
+        }
     }
     let touched = unchanged(tools, scene, tree, &TEST_RUN).await?;
-    let unable = runs.iter().find_map(|run| run.outcome.unable());
-    if let Some(answer) = unable.or(touched).or_else(|| not_red(&runs)) {
+    if let Some(answer) = no_answer.or(touched).or_else(|| not_red(&runs)) {
         return Ok(answer);
     }
     let paths = changes.into_iter().map(|change| change.path).collect();

@@ -1,7 +1,7 @@
-//! One run of a command, and what it means: passed, failed, or could not run.
+//! One run of a command, and what it means: passed, failed, no answer, or could not run.
 //!
 //! Exit 0 is a pass unless no test was executed. Another exit code is a failure of what was tested, except 126 and 127
-//! (the command can't be found or started). A signal, a time-out and a start that failed say nothing about the order.
+//! (the command can't be found or started). A signal and a time-out are no answer; whose fault that is, `fault` finds out.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::count::executed;
 use super::scene::Tools;
 use crate::check::Check;
+use crate::config::GateConfig;
 use crate::error::Error;
 use crate::process::{self, Ended, Program, Ran};
 use crate::stop::Stop;
@@ -25,7 +26,14 @@ pub(super) enum Outcome {
     Failed,
     /// The command ended in good order and tested nothing. It counts as "could not run" except where an empty base is fine.
     NoTests,
-    /// Nothing was found out.
+    /// It began and did not come to an answer: out of time, ended by a signal, 126 or 127.
+    NoAnswer {
+        /// One line.
+        why: String,
+        /// What a person does about it.
+        mend: String,
+    },
+    /// It did not begin, or we stopped it: nothing was found out, and no order can have done that.
     CouldNotRun {
         /// One line.
         why: String,
@@ -79,8 +87,15 @@ impl Outcome {
                 "the test command executed no test at all",
                 "set [project.test] command in shopfloor.toml to a command that runs the project's tests",
             )),
-            Self::CouldNotRun { why, mend } => Some(Check::could_not_run(why, mend)),
+            Self::NoAnswer { why, mend } | Self::CouldNotRun { why, mend } => {
+                Some(Check::could_not_run(why, mend))
+            }
         }
+    }
+
+    /// True when an order's own work may be why there is no answer.
+    pub(super) fn may_be_its_work(&self) -> bool {
+        matches!(self, Self::NoTests | Self::NoAnswer { .. })
     }
 }
 
@@ -91,44 +106,36 @@ impl Run {
     }
 }
 
-/// The project's test command in `place`.
-pub(super) async fn tests(tools: &Tools, place: Place, stop: &Stop) -> Run {
-    let test = &tools.config.project.test;
-    let setting = Setting {
-        argv: &test.command,
-        env: &test.env,
-        limit: test.timeout,
-        table: "[project.test]",
-        counts_tests: true,
-    };
-    run(tools, &setting, place, stop).await
-}
-
-/// A gate of the user's own in `place`: its exit code alone counts.
-pub(super) async fn command(
-    tools: &Tools,
-    name: &str,
-    argv: &[String],
-    limit: Duration,
-    place: Place,
-    stop: &Stop,
-) -> Run {
-    let table = format!("[gate.{name}]");
-    let env = BTreeMap::new();
-    let setting = Setting { argv, env: &env, limit, table: &table, counts_tests: false };
-    run(tools, &setting, place, stop).await
-}
-
-struct Setting<'a> {
+/// What is run: the project's tests, or a gate of the user's own.
+#[derive(Debug)]
+pub(super) struct Setting<'a> {
     argv: &'a [String],
     env: &'a BTreeMap<String, String>,
     limit: Duration,
     /// The table of shopfloor.toml it stands in, for advice.
-    table: &'a str,
-    counts_tests: bool,
+    table: String,
+    /// Its output says how many tests it executed.
+    pub(super) counts_tests: bool,
 }
 
-async fn run(tools: &Tools, setting: &Setting<'_>, place: Place, stop: &Stop) -> Run {
+impl<'a> Setting<'a> {
+    /// The project's test command.
+    pub(super) fn tests(tools: &'a Tools) -> Self {
+        let test = &tools.config.project.test;
+        let table = "[project.test]".to_owned();
+        Self { argv: &test.command, env: &test.env, limit: test.timeout, table, counts_tests: true }
+    }
+
+    /// A gate of the user's own: its exit code alone counts.
+    pub(super) fn gate(name: &str, gate: &'a GateConfig) -> Self {
+        static NONE: BTreeMap<String, String> = BTreeMap::new();
+        let table = format!("[gate.{name}]");
+        Self { argv: &gate.command, env: &NONE, limit: gate.timeout, table, counts_tests: false }
+    }
+}
+
+/// Runs it once, in `place`.
+pub(super) async fn run(tools: &Tools, setting: &Setting<'_>, place: Place, stop: &Stop) -> Run {
     let mut run = Run {
         command: shlex::try_join(setting.argv.iter().map(String::as_str))
             .unwrap_or_else(|_| setting.argv.join(" ")),
@@ -158,14 +165,24 @@ async fn run(tools: &Tools, setting: &Setting<'_>, place: Place, stop: &Stop) ->
             run.output = ran.output;
         }
         Err(error) => {
-            run.outcome = Outcome::CouldNotRun {
-                why: error.to_string(),
-                mend: error.next_step().unwrap_or("start the command by hand once").to_owned(),
+            let why = error.to_string();
+            let mend = error.next_step().unwrap_or("start the command by hand once").to_owned();
+            run.outcome = match is_missing_there(&setting.argv[0], &run.place.folder) {
+                true => Outcome::NoAnswer { why, mend },
+                false => Outcome::CouldNotRun { why, mend },
             };
             run.output = format!("{error}\n").into_bytes();
         }
     }
     run
+}
+
+/// True when the program is one of the folder's own (`./run-tests`), and is not there or can't be executed.
+fn is_missing_there(program: &str, folder: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let own = program.contains('/') && !program.starts_with('/') && folder.is_dir();
+    let found = std::fs::metadata(folder.join(program));
+    own && !found.is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
 }
 
 async fn start(
@@ -197,10 +214,10 @@ fn run_cookie(cookie: &str) -> String {
 }
 
 fn classify(ran: &Ran, setting: &Setting<'_>) -> Outcome {
-    let could_not = |why: String, mend: String| Outcome::CouldNotRun { why, mend };
-    let table = setting.table;
+    let no_answer = |why: String, mend: String| Outcome::NoAnswer { why, mend };
+    let table = &setting.table;
     match ran.ended {
-        Ended::Exit(code @ (126 | 127)) => could_not(
+        Ended::Exit(code @ (126 | 127)) => no_answer(
             format!("the command in {table} can't be run: exit {code}"),
             format!(
                 "correct {table} command in shopfloor.toml, or install what it needs; the transcript has its words"
@@ -210,18 +227,18 @@ fn classify(ran: &Ran, setting: &Setting<'_>) -> Outcome {
         Ended::Exit(code) if setting.counts_tests && tested_nothing(code, ran) => Outcome::NoTests,
         Ended::Exit(0) => Outcome::Passed,
         Ended::Exit(_) => Outcome::Failed,
-        Ended::Signal(signal) => could_not(
+        Ended::Signal(signal) => no_answer(
             format!("the command in {table} was ended by signal {signal}"),
             "look for what killed it (memory, a person), then it is tried again".to_owned(),
         ),
-        Ended::TimedOut => could_not(
+        Ended::TimedOut => no_answer(
             format!("the command in {table} ran longer than {} s", setting.limit.as_secs_f64()),
             format!("raise {table} timeout in shopfloor.toml, or find out what hangs in it"),
         ),
-        Ended::Stopped => could_not(
-            format!("the command in {table} was stopped: we were told to end at once"),
-            "nothing: it runs again when the worker does".to_owned(),
-        ),
+        Ended::Stopped => Outcome::CouldNotRun {
+            why: format!("the command in {table} was stopped: we were told to end at once"),
+            mend: "nothing: it runs again when the worker does".to_owned(),
+        },
     }
 }
 
@@ -261,12 +278,12 @@ mod tests {
         };
         let env = BTreeMap::new();
         let limit = Duration::from_secs(1);
-        let table = "[project.test]";
+        let table = "[project.test]".to_owned();
         classify(&ran, &Setting { argv: &[], env: &env, limit, table, counts_tests })
     }
 
     #[test]
-    fn each_end_of_a_command_has_one_of_three_meanings() {
+    fn each_end_of_a_command_has_one_meaning() {
         assert_eq!(classified(Ended::Exit(0), "fine", true), Outcome::Passed);
         assert_eq!(classified(Ended::Exit(1), "not ok", true), Outcome::Failed);
         assert_eq!(classified(Ended::Exit(101), "running 0 tests\nerror", true), Outcome::Failed);
@@ -279,8 +296,8 @@ mod tests {
             Ended::Stopped,
         ] {
             let outcome = classified(ended, "", true);
-            assert!(matches!(outcome, Outcome::CouldNotRun { .. }), "{ended}: {outcome:?}");
-            assert!(outcome.unable().is_some());
+            assert!(outcome.unable().is_some(), "{ended}: {outcome:?}");
+            assert_eq!(outcome.may_be_its_work(), ended != Ended::Stopped, "{ended}");
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::run::{self, Outcome, Place, Run};
+use super::fault::{self, Tried};
+use super::run::{Outcome, Place, Run, Setting};
 use super::scene::Tools;
 use crate::check::Check;
 use crate::error::Result;
@@ -35,23 +36,21 @@ impl<'a> Trials<'a> {
         Self { tools, stop, runs: BTreeMap::new() }
     }
 
-    /// Tests `commit`, unless its tree was tested before.
-    pub(super) async fn of(&mut self, commit: &Commit) -> Result<Trial> {
+    /// Tests `commit`, which stands on `base`, unless its tree was tested before. A line that comes to no answer is red
+    /// when its base does come to one.
+    pub(super) async fn of(&mut self, base: &Commit, commit: &Commit) -> Result<Trial> {
         if !self.runs.contains_key(&commit.tree) {
-            let runs = self.run(commit).await?;
-            self.runs.insert(commit.tree.clone(), runs);
+            let tried = self.run(base, commit).await?;
+            match tried.no_answer {
+                Some(answer @ Check::CouldNotRun { .. }) => return Ok(Trial::Unable(answer)),
+                _ => drop(self.runs.insert(commit.tree.clone(), tried.runs)),
+            }
         }
         let runs = self.on(&commit.tree);
-        let Some(last) = runs.last() else { return Ok(Trial::Red) };
-        let trial = match last.outcome.unable() {
-            Some(answer) => Trial::Unable(answer),
-            None if last.outcome == Outcome::Passed => Trial::Green(runs.len() > 1),
-            None => Trial::Red,
-        };
-        if matches!(trial, Trial::Unable(_)) {
-            self.runs.remove(&commit.tree);
-        }
-        Ok(trial)
+        Ok(match runs.last() {
+            Some(last) if last.outcome == Outcome::Passed => Trial::Green(runs.len() > 1),
+            _ => Trial::Red,
+        })
     }
 
     /// The runs made on `tree`.
@@ -59,18 +58,17 @@ impl<'a> Trials<'a> {
         self.runs.get(tree).map_or(&[], Vec::as_slice)
     }
 
-    async fn run(&self, commit: &Commit) -> Result<Vec<Run>> {
+    async fn run(&self, base: &Commit, commit: &Commit) -> Result<Tried> {
         let folder = self.tools.workspace.checkout("union", &commit.commit).await?;
-        let place = Place {
-            kind: "union",
-            folder,
-            commit: Some(commit.commit.clone()),
-            tree: commit.tree.clone(),
-        };
-        let mut runs = vec![run::tests(self.tools, place.clone(), self.stop).await];
-        if runs[0].outcome == Outcome::Failed {
-            runs.push(run::tests(self.tools, place, self.stop).await);
+        let (sha, tree) = (Some(commit.commit.clone()), commit.tree.clone());
+        let place = Place { kind: "union", folder, commit: sha, tree };
+        let setting = Setting::tests(self.tools);
+        let mut tried = fault::run(self.tools, &setting, base, place.clone(), self.stop).await?;
+        if tried.came_to(&Outcome::Failed) {
+            let again = fault::run(self.tools, &setting, base, place, self.stop).await?;
+            tried.runs.extend(again.runs);
+            tried.no_answer = again.no_answer;
         }
-        Ok(runs)
+        Ok(tried)
     }
 }

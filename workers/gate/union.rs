@@ -133,7 +133,7 @@ impl<'a> Shift<'a> {
             self.rule_others(&line, base);
             return Ok(Round::Over);
         };
-        match self.trials.of(&tip).await? {
+        match self.trials.of(base, &tip).await? {
             Trial::Green(flaky) => self.land(base, &line, &tip, flaky).await,
             Trial::Red => self.drop_culprit(base, &line).await,
             Trial::Unable(answer) => {
@@ -217,7 +217,7 @@ impl<'a> Shift<'a> {
         let (mut green, mut red) = (0, line.links.len());
         while red - green > 1 {
             let middle = green + (red - green) / 2;
-            match self.trials.of(&line.links[middle - 1].commit).await? {
+            match self.trials.of(base, &line.links[middle - 1].commit).await? {
                 Trial::Green(_) => green = middle,
                 Trial::Red => red = middle,
                 Trial::Unable(answer) => {

@@ -51,6 +51,45 @@ pub fn carrying(cookie: &str) -> Vec<u32> {
     found
 }
 
+/// Everything that belongs to a cookie at one moment. Once its leader is dead, a child that cleared its environment has
+/// neither cookie nor parent to be found by: who is to be ended must be known before.
+#[derive(Debug)]
+pub(super) struct Family(Vec<(u32, u64)>);
+
+impl Family {
+    /// Nobody.
+    pub(super) fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Who carries `cookie` now, and their descendants.
+    pub(super) fn of(cookie: &str) -> Self {
+        let born = |pid: u32| Some((pid, start_time(pid)?));
+        Self(carrying(cookie).into_iter().filter_map(born).collect())
+    }
+
+    /// Kills those that still live, and waits a while until they are gone. How many there were. Blocks.
+    pub(super) fn end(&self, limit: Duration) -> usize {
+        let begun = Instant::now();
+        let found = self.living().len();
+        loop {
+            let left = self.living();
+            if left.is_empty() || begun.elapsed() > limit {
+                return found;
+            }
+            for pid in left.into_iter().filter_map(|pid| Pid::from_raw(pid as i32)) {
+                let _gone = rustix::process::kill_process(pid, Signal::KILL);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn living(&self) -> Vec<u32> {
+        let lives = |(pid, born): &&(u32, u64)| start_time(*pid) == Some(*born);
+        self.0.iter().filter(lives).map(|(pid, _)| *pid).collect()
+    }
+}
+
 /// Kills every process whose cookie begins with `cookie`, again and again until none is left or `limit` is over.
 /// True when none is left. Blocks.
 pub fn end_all(cookie: &str, limit: Duration) -> bool {
