@@ -391,7 +391,10 @@ mod tests {
             assert_eq!(test.report, Choice::Set(adapter));
             assert_eq!(test.report_path.as_deref(), Some(Path::new("target/a b.xml")));
         }
-        assert_eq!(parse("[project.test]\nreport = \"auto\"\n").unwrap().project.test.report, Choice::Auto);
+        assert_eq!(
+            parse("[project.test]\nreport = \"auto\"\n").unwrap().project.test.report,
+            Choice::Auto
+        );
     }
 
     #[test]

@@ -86,6 +86,7 @@ pub(super) fn unittest() -> Vec<Recorded> {
         printed("unittest/buffered", "python3 -m unittest discover -v -b -s tests", 1),
         printed("unittest/crash", "python3 -m unittest discover -v -s crash", 134),
         printed("unittest/exits", "python3 -m unittest discover -v -s exits", 1),
+        printed("unittest/forged", "python3 -m unittest discover -v -s forged", 1),
         printed("unittest/zero", "python3 -m unittest discover -v -s none", 0),
         printed("unittest/failfast", "python3 -m unittest discover -v -f -s tests", 1),
         printed("unittest/missing-module", "python3 -m unittest -v no_such.module", 1),
@@ -96,9 +97,8 @@ pub(super) fn unittest() -> Vec<Recorded> {
 pub(super) fn go_json() -> Vec<Recorded> {
     let mut all = Vec::new();
     for go in ["go-1.19", "go-1.27"] {
-        let recorded = |name: &str, command: &str, exit: i32| {
-            printed(&format!("{go}/{name}"), command, exit)
-        };
+        let recorded =
+            |name: &str, command: &str, exit: i32| printed(&format!("{go}/{name}"), command, exit);
         all.extend([
             recorded("passing", "go test -json . ./sub", 0),
             recorded("failing", "go test -json . ./sub ./none", 1),

@@ -82,7 +82,10 @@ pub(super) fn shapes(text: &str) -> Vec<Adapter> {
             note(Adapter::Libtest);
         } else if super::unittest::ran(line).is_some() {
             note(Adapter::Unittest);
-        } else if plan && super::tap::is_point(line) || line.starts_with("not ok ") {
+        } else if plan && super::tap::is_point(line)
+            || line.starts_with("not ok ")
+            || line.starts_with("Bail out!")
+        {
             note(Adapter::Tap);
         }
     }

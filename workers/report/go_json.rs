@@ -157,7 +157,7 @@ impl Package {
             None => tally.broken(format!("{name}: the events end in the middle")),
             Some(_) if build_failed => {}
             Some(_) if failed && !closed => {
-                tally.broken(format!("{name} ended in the middle: {}", last_line(&output)));
+                tally.broken(format!("{name} ended in the middle: {}", last_words(&output)));
             }
             Some(_) => {}
         }
@@ -215,6 +215,8 @@ fn without_frames(output: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn last_line(output: &str) -> &str {
-    output.trim_end().lines().last().unwrap_or("nothing was said")
+/// The last words of a package, without go's own.
+fn last_words(output: &str) -> &str {
+    let mut lines = output.trim_end().lines().rev();
+    lines.find(|line| !line.starts_with("FAIL\t")).unwrap_or("a test ended its process")
 }

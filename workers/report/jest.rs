@@ -15,6 +15,7 @@ use super::name::{TestId, WITHIN};
 use super::outcome::{FailureKind, TestOutcome};
 use super::plain::{plain, within};
 use super::tally::Tally;
+use super::tool::Tool;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -60,7 +61,7 @@ pub(super) fn read(input: &Input<'_>, tally: &mut Tally) -> Result<bool, String>
     let mut told = 0;
     for file in summary.test_results {
         told += file.assertion_results.len() as u64;
-        tell(file, is_jest, input.folder, tally);
+        tell(file, is_jest, input, tally);
     }
     if told != summary.num_total_tests {
         tally.broken(format!("{told} tests were told and {} summed up", summary.num_total_tests));
@@ -88,8 +89,9 @@ fn find(text: &str) -> Result<Option<Summary>, String> {
     }
 }
 
-fn tell(file: File, is_jest: bool, folder: &str, tally: &mut Tally) {
-    let name = within(&file.name, folder).to_owned();
+fn tell(file: File, is_jest: bool, input: &Input<'_>, tally: &mut Tally) {
+    let name = within(&file.name, input.folder).to_owned();
+    let stops = Tool::of(input.command).is_some_and(|tool| tool.stops_early(input.command));
     if name.starts_with('/') {
         tally.remark(format!(
             "{name} lies outside the folder of the run: its name is this machine's"
@@ -106,7 +108,12 @@ fn tell(file: File, is_jest: bool, folder: &str, tally: &mut Tally) {
             "todo" => TestOutcome::skipped("to do"),
             "pending" if is_jest => TestOutcome::skipped(""),
             _ => {
-                tally.broken(format!("{name} has tests that never ran"));
+                let why = format!("{name} has tests that never ran");
+                if stops {
+                    tally.stopped(why)
+                } else {
+                    tally.broken(why)
+                }
                 TestOutcome::skipped("it never ran")
             }
         };

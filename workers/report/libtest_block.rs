@@ -25,6 +25,8 @@ pub(super) struct Block {
     words: BTreeMap<String, String>,
     /// Names in the list of failures.
     listed: Vec<String>,
+    /// Failures that the quiet form named at once; the list names them again.
+    quiet_failed: Vec<String>,
     /// The counts of the closing line: passed, failed, ignored.
     closed: Option<[u64; 3]>,
     /// A closing line did not fit.
@@ -50,6 +52,7 @@ impl Block {
             part: Part::Results,
             words: BTreeMap::new(),
             listed: Vec::new(),
+            quiet_failed: Vec::new(),
             closed: None,
             misfit: false,
         }
@@ -107,7 +110,7 @@ impl Block {
             self.seen.push((name.to_owned(), known.unwrap_or_else(unknown)));
         } else if let Some(name) = line.strip_suffix(" --- FAILED") {
             self.marks[1] += 1;
-            self.listed.push(name.to_owned());
+            self.quiet_failed.push(name.to_owned());
         } else if let Some(at) = self.pending {
             if let Some(outcome) = last_word(line) {
                 self.seen[at].1 = outcome;
@@ -159,8 +162,8 @@ impl Block {
             tally.unnamed_passed += self.marks[0];
             tally.remark("cargo test -q names only the failures; leave -q out of the command");
         }
-        let mut listed: Vec<(String, Option<u64>)> =
-            self.listed.iter().map(|name| clean(name)).collect();
+        let told = if self.listed.is_empty() { &self.quiet_failed } else { &self.listed };
+        let mut listed: Vec<(String, Option<u64>)> = told.iter().map(|name| clean(name)).collect();
         for (name, outcome) in self.seen {
             let (name, line) = clean(&name);
             let at = listed.iter().position(|other| *other == (name.clone(), line));
@@ -172,7 +175,6 @@ impl Block {
             };
             tally.test_at(TestId::new(suite, &name), line, outcome);
         }
-        listed.dedup();
         for (name, line) in listed {
             tally.test_at(TestId::new(suite, &name), line, own(&self.words, &name));
         }

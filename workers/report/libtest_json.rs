@@ -28,7 +28,7 @@ struct Event {
 
 /// Reads the lines; false when there are none.
 pub(super) fn read(input: &Input<'_>, tally: &mut Tally) -> bool {
-    let mut suite: Option<Suite> = None;
+    let mut events = Events::default();
     let mut found = false;
     for line in input.whole_lines(&mut Tally::default()) {
         let Some(event) = event(line) else {
@@ -37,36 +37,35 @@ pub(super) fn read(input: &Input<'_>, tally: &mut Tally) -> bool {
         };
         found = true;
         match (event.of.as_str(), event.event.as_str()) {
-            ("suite", "started") => {
-                if suite.replace(Suite::default()).is_some() {
-                    tally.broken("a suite begins before the one before it ended");
-                }
+            ("suite", "started") => events.open_suites += 1,
+            ("suite", _) => {
+                events.open_suites -= 1;
+                events.summed_ran += event.passed + event.failed;
+                events.summed_ignored += event.ignored;
             }
-            ("suite", _) => suite.take().unwrap_or_default().end(&event, tally),
-            (_, "started") => suite.get_or_insert_default().begun.push(event.name),
-            _ => suite.get_or_insert_default().told(&event, tally),
+            (_, "started") => events.begun.push(event.name),
+            _ => events.told(&event, tally),
         }
     }
-    if let Some(suite) = suite {
-        tally.broken("the events end in the middle");
-        for name in suite.begun {
-            let outcome = TestOutcome::failed(FailureKind::Unfinished, "it began and did not end");
-            tally.test(id(&name), outcome);
-        }
+    if found {
+        events.end(tally);
     }
     found
 }
 
-/// The suite that is being told: nextest tells one after the other.
+/// What was told so far. A suite may be told in several pieces, and a test may begin in one and end in the next.
 #[derive(Default)]
-struct Suite {
+struct Events {
     begun: Vec<String>,
-    /// Told as passed or failed, and told as ignored.
+    /// Told as passed or failed, and told as ignored; the same as the suites sum it up.
     ran: u64,
     ignored: u64,
+    summed_ran: u64,
+    summed_ignored: u64,
+    open_suites: i64,
 }
 
-impl Suite {
+impl Events {
     fn told(&mut self, event: &Event, tally: &mut Tally) {
         // The last try of a test that was tried again ends in `#2`.
         let again = event.name.rsplit_once('#').filter(|(name, nth)| {
@@ -91,10 +90,10 @@ impl Suite {
         tally.test(id(name), outcome);
     }
 
-    fn end(self, event: &Event, tally: &mut Tally) {
+    fn end(self, tally: &mut Tally) {
         // Ignored tests that no run came to are announced, counted, and not told.
         let unended = self.begun.len() as u64;
-        let explained = self.ignored + unended == event.ignored;
+        let explained = self.ignored + unended <= self.summed_ignored;
         for name in &self.begun {
             let outcome = match explained {
                 true => TestOutcome::skipped(""),
@@ -102,8 +101,11 @@ impl Suite {
             };
             tally.test(id(name), outcome);
         }
-        if !explained || self.ran != event.passed + event.failed {
-            tally.broken("the tests of a suite and its sum don't fit");
+        if self.open_suites != 0 || (unended > 0 && !explained) {
+            tally.broken("the events end in the middle");
+        } else if self.ran != self.summed_ran {
+            let Self { ran, summed_ran, .. } = self;
+            tally.broken(format!("{ran} tests were told and {summed_ran} summed up"));
         }
     }
 }

@@ -106,7 +106,12 @@ impl Report<'_> {
         if !found {
             tally.build_failed = build::of_cargo(output, self.folder);
         }
-        match found || tally.build_failed.is_some() {
+        let died = self.exit.is_none_or(|code| code >= 128);
+        let broke_off = !found && (died || tool_words::began(self, output));
+        if broke_off && tally.build_failed.is_none() {
+            tally.broken("the command left no report: it died, or a test ended its process");
+        }
+        match found || broke_off || tally.build_failed.is_some() {
             true => Ok(()),
             false => Err(Unreadable::Nothing {
                 adapter,
@@ -124,7 +129,7 @@ impl Report<'_> {
             Some(0) if failed => {
                 tally.remark("the command ended with exit 0 although a test failed")
             }
-            Some(code) if code != 0 && !failed && !tally.is_empty() && tally.is_whole() => {
+            Some(code) if code != 0 && !failed && tally.has_executed() && tally.is_whole() => {
                 if adapter != Adapter::ExitCode {
                     tally.broken(format!("the command failed (exit {code}) and no test did"));
                 }

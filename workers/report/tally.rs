@@ -63,6 +63,12 @@ impl Tally {
         self.told.is_empty() && self.unnamed_passed == 0
     }
 
+    /// True when a test was executed.
+    pub(super) fn has_executed(&self) -> bool {
+        self.unnamed_passed > 0
+            || self.told.values().flatten().any(|told| told.outcome.was_executed())
+    }
+
     /// True when a test failed.
     pub(super) fn has_failures(&self) -> bool {
         self.told.values().flatten().any(|told| told.outcome.is_failure())
@@ -90,8 +96,9 @@ impl Tally {
     /// Something a person should know.
     pub(super) fn remark(&mut self, remark: impl Into<String>) {
         const MOST: usize = 20;
-        if self.remarks.len() < MOST {
-            self.remarks.push(remark.into());
+        let remark = remark.into();
+        if self.remarks.len() < MOST && !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
         }
     }
 
@@ -100,12 +107,10 @@ impl Tally {
     pub(super) fn into_run(mut self, adapter: Adapter, chosen: String) -> TestRun {
         let mut tests = BTreeMap::new();
         for (id, mut told) in std::mem::take(&mut self.told) {
-            if told.len() > 1 {
-                self.remark(format!("{} tests are called {id}", told.len()));
-            }
             if told.iter().all(|one| one.place.is_some()) {
                 told.sort_by_key(|one| one.place);
-            } else {
+            } else if told.len() > 1 {
+                self.remark(format!("{} tests are called {id}", told.len()));
                 told.sort_by_key(|one| one.outcome.rank());
             }
             for (at, one) in told.into_iter().enumerate() {

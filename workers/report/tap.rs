@@ -229,6 +229,11 @@ fn tell(node: Node, around: &str, folder: &str, tally: &mut Tally) {
     for child in children {
         tell(child, &inside, folder, tally);
     }
+    let words: String = words
+        .lines()
+        .filter(|line| !line.starts_with("duration_ms:"))
+        .map(|l| format!("{l}\n"))
+        .collect();
     let id = TestId::new(around, &name);
     let word = |key: &str| yaml(&words, key);
     let is_group = word("type") == Some("suite");
@@ -236,7 +241,8 @@ fn tell(node: Node, around: &str, folder: &str, tally: &mut Tally) {
     match &point.directive {
         Some(Directive::Skip(why)) => tally.test(id, TestOutcome::skipped(why)),
         Some(Directive::Todo(why)) => {
-            tally.test(id, TestOutcome::skipped(&format!("to do: {why}")));
+            let why = if why.is_empty() { "to do".to_owned() } else { format!("to do: {why}") };
+            tally.test(id, TestOutcome::skipped(&why));
         }
         None if point.unfinished => {
             let outcome = TestOutcome::failed(FailureKind::Unfinished, "it did not end");
@@ -246,7 +252,12 @@ fn tell(node: Node, around: &str, folder: &str, tally: &mut Tally) {
         None if point.ok && is_group => {}
         None if point.ok => tally.test(id, TestOutcome::Passed),
         None => {
+            let died = is_file && word("signal").is_some_and(|signal| signal != "~");
+            if died {
+                tally.broken(format!("the process of {name} died in the middle"));
+            }
             let kind = match word("failureType") {
+                _ if died => FailureKind::Unfinished,
                 _ if is_file => FailureKind::SetUp,
                 Some("hookFailed" | "cancelledByParent") => FailureKind::SetUp,
                 _ if inner_failed => FailureKind::Inner,

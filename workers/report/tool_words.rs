@@ -21,6 +21,18 @@ pub(super) fn hear(report: &Report<'_>, output: &str, tally: &mut Tally) {
     }
 }
 
+/// True when the tool said that it began with the tests.
+pub(super) fn began(report: &Report<'_>, output: &str) -> bool {
+    match Tool::of(report.command) {
+        // A broken conftest is told before this line.
+        Some(Tool::Pytest) => output
+            .lines()
+            .any(|line| line.starts_with("===") && line.contains(" test session starts ")),
+        Some(Tool::Jest) => output.contains("process.exit called with "),
+        _ => false,
+    }
+}
+
 /// `!!!!! stopping after 1 failures !!!!!`, `!!!!! Interrupted: 1 error during collection !!!!!`
 fn pytest(line: &str, tally: &mut Tally) {
     if !(line.starts_with("!!!") && line.ends_with("!!!")) {

@@ -7,7 +7,7 @@
 //!
 //! It can't tell: the names, without `-v`; the tests of a class whose set-up failed (they are gone).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::input::Input;
 use super::name::TestId;
@@ -58,7 +58,9 @@ impl Reader {
         }
         let ruled = std::mem::take(&mut self.ruled);
         if let Some(section) = section(line).filter(|_| ruled) {
-            self.sections.push((section, String::new()));
+            let unexpected = line.starts_with("UNEXPECTED SUCCESS: ");
+            let words = if unexpected { "it passed and was expected to fail\n" } else { "" };
+            self.sections.push((section, words.to_owned()));
         } else if let Some(count) = ran(line) {
             self.ran = Some(count);
         } else if self.ran.is_some() {
@@ -66,8 +68,10 @@ impl Reader {
                 self.verdict = Some(line.to_owned());
             }
         } else if let Some((_, words)) = self.sections.last_mut() {
-            words.push_str(line);
-            words.push('\n');
+            if !(line.len() >= 70 && line.bytes().all(|b| b == b'-')) {
+                words.push_str(line);
+                words.push('\n');
+            }
         } else {
             self.result(line);
         }
@@ -123,8 +127,14 @@ impl Reader {
         let named = entries.iter().filter(|entry| entry.counts()).count() as u64;
         if entries.is_empty() && ran.is_some_and(|ran| ran > 0) {
             tally.strength = Strength::FailuresOnly;
-            let failed = sections.iter().filter(|(entry, _)| entry.counts()).count() as u64;
-            tally.unnamed_passed = ran.unwrap_or(0).saturating_sub(failed);
+            let failed: BTreeSet<TestId> = sections
+                .iter()
+                .filter(|(entry, _)| entry.counts())
+                .map(|(entry, _)| entry.id())
+                .collect();
+            let skipped = skips(verdict.as_deref().unwrap_or_default());
+            let others = failed.len() as u64 + skipped;
+            tally.unnamed_passed = ran.unwrap_or(0).saturating_sub(others);
             tally.remark("unittest names only the failures; add -v to the command");
         } else if ran.is_some_and(|ran| ran != named) {
             let ran = ran.unwrap_or(0);
@@ -165,6 +175,14 @@ impl Entry {
         let fixtures = ["setUpClass", "tearDownClass", "setUpModule", "tearDownModule"];
         !fixtures.contains(&self.method.as_str())
     }
+}
+
+/// The tests that a verdict like `OK (skipped=2, expected failures=1)` counts as skipped.
+fn skips(verdict: &str) -> u64 {
+    let counts = verdict.split_once('(').map_or("", |(_, counts)| counts).trim_end_matches(')');
+    let counted = counts.split(", ").filter_map(|count| count.split_once('='));
+    let skips = counted.filter(|(word, _)| ["skipped", "expected failures"].contains(word));
+    skips.filter_map(|(_, count)| count.parse::<u64>().ok()).sum()
 }
 
 fn kind(entry: &Entry, words: &str) -> FailureKind {
