@@ -124,6 +124,8 @@ pub struct Limits {
     pub free_mib: u64,
     /// The most bytes of output kept of one gate run, and the end of it is what is kept.
     pub output_kib: u64,
+    /// How many commands of gates run at once, over all workers of a queue; at least 1.
+    pub gate_slots: u32,
 }
 
 impl Default for Limits {
@@ -144,6 +146,7 @@ impl Default for Limits {
             poll: Duration::from_secs(2),
             free_mib: 512,
             output_kib: 1024,
+            gate_slots: 1,
         }
     }
 }

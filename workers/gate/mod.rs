@@ -7,10 +7,15 @@ mod count;
 mod papers;
 mod lock;
 mod scene;
+mod environment;
+mod slot;
+mod reading;
 mod run;
 mod transcript;
 mod findings;
 mod frozen;
+mod record;
+mod page;
 mod evidence;
 mod baseline;
 mod fault;
@@ -30,6 +35,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use record::{Basis, Counts, Names, RecordLine, RecordRun, record};
 pub use scene::Scene;
 pub use spec::declared_files;
 
