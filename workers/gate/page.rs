@@ -2,9 +2,12 @@
 
 use super::findings::short;
 use super::frozen::Frozen;
-use super::record::RecordLine;
+use super::record::{Basis, RecordLine};
 use super::scene::Scene;
 use super::transcript::one_line;
+
+/// The most names of tests in one list.
+const MOST_NAMES: usize = 20;
 
 /// The page that a person reads: what was run, in order, with what result, and where its output is.
 pub(super) fn page(scene: &Scene, lines: &[RecordLine], frozen: Option<&Frozen>) -> String {
@@ -26,10 +29,50 @@ pub(super) fn page(scene: &Scene, lines: &[RecordLine], frozen: Option<&Frozen>)
     for command in commands {
         text.push_str(&format!("\nCommand: `{}`\n", cell(command)));
     }
+    text.push_str(&named(lines));
     if let Some(frozen) = frozen {
         text.push_str(&frozen.page());
     }
     text
+}
+
+/// The tests that the order brings, by name: which failed before and pass after. The last RED and the last GREEN that passed.
+fn named(lines: &[RecordLine]) -> String {
+    let last = |gate: &str| {
+        lines
+            .iter()
+            .rev()
+            .find(|line| line.gate == gate && line.outcome == "pass" && line.basis.is_some())
+    };
+    let mut text = String::new();
+    let told = [
+        ("red", "Failed before the work was there, twice, by themselves"),
+        ("green", "Pass with the work there, twice"),
+    ];
+    for (gate, what) in told {
+        let Some(line) = last(gate) else { continue };
+        let label = line.basis.and_then(Basis::label);
+        let label = label.map_or_else(String::new, |label| format!(" ({label})"));
+        match &line.new {
+            Some(names) => {
+                text.push_str(&format!("\n{what}{label}: {} new\n\n", names.total));
+                for id in names.ids.iter().take(MOST_NAMES) {
+                    text.push_str(&format!("- `{}`\n", cell(id.as_str()).replace('`', "'")));
+                }
+                if names.total > MOST_NAMES {
+                    text.push_str(&format!("- and {} more\n", names.total - MOST_NAMES));
+                }
+            }
+            None if line.basis == Some(Basis::RedByBuild) => {
+                text.push_str("\nBefore the work was there, the build failed in the new tests' files, twice (red-by-build).\n");
+            }
+            None => text.push_str(&format!("\nThe gate {gate} names no test{label}.\n")),
+        }
+    }
+    match text.is_empty() {
+        true => text,
+        false => format!("\n## New tests\n{text}"),
+    }
 }
 
 fn row(number: usize, line: &RecordLine) -> String {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::baseline;
 use super::fault::{self, Tried};
 use super::run::{Outcome, Place, Run, Setting};
 use super::scene::Tools;
@@ -62,7 +63,7 @@ impl<'a> Trials<'a> {
         let folder = self.tools.workspace.checkout("union", &commit.commit).await?;
         let (sha, tree) = (Some(commit.commit.clone()), commit.tree.clone());
         let place = Place { kind: "union", folder, commit: sha, tree };
-        let setting = Setting::tests(self.tools);
+        let setting = Setting::tests(self.tools).read_by(baseline::known_adapter(self.tools, base));
         let mut tried = fault::run(self.tools, &setting, base, place.clone(), self.stop).await?;
         if tried.came_to(&Outcome::Failed) {
             let again = fault::run(self.tools, &setting, base, place, self.stop).await?;

@@ -15,6 +15,7 @@ use super::message::message;
 use super::papers::{self, Paper};
 use super::run::{Outcome, Run};
 use super::scene::{Scene, Tools, unable};
+use super::showing::{failed_tests, weaker};
 use super::trials::{Trial, Trials};
 use super::worktree::{Suspect, unchanged};
 use crate::check::Check;
@@ -170,7 +171,9 @@ impl<'a> Shift<'a> {
             Landed::Done => {}
         }
         // The tip is the next base: whoever comes next need not test it again. A cache that can't be written costs a run.
-        drop(baseline::remember(self.tools, &tip.tree, &Outcome::Passed));
+        let tests = self.trials.on(&tip.tree).last().and_then(|run| run.tests.as_ref());
+        let weaker = weaker(tests);
+        drop(baseline::remember(self.tools, &tip.tree, &Outcome::Passed, tests));
         for (nth, link) in line.links.iter().enumerate() {
             let others = landing.iter().enumerate().filter(|(other, _)| *other != nth);
             let others: Vec<&str> = others.map(|(_, (id, _))| id.as_str()).collect();
@@ -180,7 +183,7 @@ impl<'a> Shift<'a> {
             };
             let again = if flaky { ", the second time (they failed once)" } else { "" };
             let check = Check::pass(format!(
-                "landed as {} on {}{company}; the tests pass on all of it{again}",
+                "landed as {} on {}{company}; the tests pass on all of it{again}{weaker}",
                 short(&link.commit.commit),
                 short(&base.commit)
             ));
@@ -328,10 +331,13 @@ fn failed_on(base: &Commit, before: &[&Scene], failing: &[Run]) -> Check {
         );
         (why, stands)
     };
+    let last = failing.last().and_then(|run| run.tests.as_ref());
+    let (named, list) = last.map_or_else(Default::default, failed_tests);
+    let why = format!("{why}{named}");
     let output = failing.last().map_or_else(String::new, |run| {
         format!("\n`{}`, {}, twice:\n\n{}", run.command, run.ended, fenced(&run.tail(80)))
     });
-    Check::fail_with(why, format!("{stands}\n{output}"))
+    Check::fail_with(why, format!("{list}{stands}\n{output}"))
 }
 
 fn commit_message(scene: &Scene) -> Result<String> {
