@@ -13,14 +13,16 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
 
 mod capture;
+mod tail;
 mod tree;
 pub use capture::Captured;
+use tail::Tail;
 use tree::Family;
 pub use tree::{carrying, end_all, start_time};
 
@@ -279,36 +281,6 @@ impl Ran {
     /// Its output as text; what is not UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.output).into_owned()
-    }
-}
-
-/// The last bytes of a stream.
-struct Tail {
-    bytes: std::collections::VecDeque<u8>,
-    keep: usize,
-    dropped: u64,
-}
-
-impl Tail {
-    fn new(keep: usize) -> Self {
-        Self { bytes: std::collections::VecDeque::new(), keep, dropped: 0 }
-    }
-
-    async fn read_all(&mut self, from: &mut tokio::net::unix::pipe::Receiver) {
-        let mut chunk = vec![0; 64 * 1024];
-        while let Ok(n) = from.read(&mut chunk).await {
-            if n == 0 {
-                return;
-            }
-            self.bytes.extend(&chunk[..n]);
-            let over = self.bytes.len().saturating_sub(self.keep);
-            self.bytes.drain(..over);
-            self.dropped += over as u64;
-        }
-    }
-
-    fn kept(&self) -> Vec<u8> {
-        self.bytes.iter().copied().collect()
     }
 }
 

@@ -215,11 +215,7 @@ async fn crate_house() -> House {
     .await;
     let manifest = "[package]\nname = \"probe\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[lib]\ndoctest = false\n";
     write(&house.project().join("Cargo.toml"), manifest);
-    write(
-        &house.project().join("Cargo.lock"),
-        "version = 4\n\n[[package]]\nname = \"probe\"\nversion = \"0.1.0\"\n",
-    );
-    write(&house.project().join(".gitignore"), "/target\n*.tmp\n");
+    write(&house.project().join(".gitignore"), "/target\nCargo.lock\n*.tmp\n");
     house.commit("src/lib.rs", "pub fn one() -> u8 {\n    1\n}\n\n#[test]\nfn one_is_one() {\n    assert_eq!(one(), 1);\n}\n");
     house
 }

@@ -75,6 +75,23 @@ pub(super) async fn check(
             return Ok(not_shown.check);
         }
     };
+    freeze(tools, scene, notebook, &known, &shown, paths, &runs).await
+}
+
+/// Freezes the files of the order, with what was shown of them.
+async fn freeze(
+    tools: &Tools,
+    scene: &Scene,
+    notebook: &mut Notebook<'_>,
+    known: &Known,
+    shown: &Shown,
+    paths: Vec<String>,
+    runs: &[Run],
+) -> Result<Check> {
+    let (bench, tree) = match scene.work() {
+        Ok(work) => work,
+        Err(answer) => return Ok(answer),
+    };
     let mut frozen = match Frozen::of(&tools.workspace, &bench.base, tree, paths).await? {
         Ok(frozen) => frozen,
         Err(path) => {
@@ -86,9 +103,8 @@ pub(super) async fn check(
     frozen.new.clone_from(&shown.new);
     notebook.proof = Some(frozen.write(&scene.papers)?);
     notebook.basis = Some(shown.basis);
-    let line = line(&shown, &known, &runs, &frozen);
-    notebook.new = shown.new;
-    Ok(Check::pass(line))
+    notebook.new.clone_from(&shown.new);
+    Ok(Check::pass(line(shown, known, runs, &frozen)))
 }
 
 fn line(shown: &Shown, known: &Known, runs: &[Run], frozen: &Frozen) -> String {
