@@ -74,7 +74,8 @@ fn request(flags: &Add, place: &Place) -> Result<Request> {
 fn body(path: &Path, place: &Place) -> Result<String> {
     let from_stdin = path == Path::new("-");
     let path = if from_stdin { Path::new("stdin").to_owned() } else { place.given(path) };
-    let failed = |error| Error::io("read the body from", &path, error);
+    let hint = "give a file of text, or - for standard input";
+    let failed = |error| Error::io("read the body from", &path, error).hint(hint);
     let source: Box<dyn std::io::Read> = match from_stdin {
         true => Box::new(std::io::stdin().lock()),
         false => Box::new(std::fs::File::open(&path).map_err(failed)?),

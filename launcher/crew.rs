@@ -69,8 +69,10 @@ pub(crate) struct Seat {
 pub(crate) enum Event {
     /// The worker on this seat ended.
     Ended(usize, Ended),
-    /// Somebody asked to stop (Ctrl-C, TERM, HUP).
+    /// Somebody asked to stop (Ctrl-C, TERM).
     Asked,
+    /// The terminal is gone: the same as asking once, however often it is told.
+    HungUp,
     /// No order can move any more.
     Idle,
     /// A moment that was waited for has come.

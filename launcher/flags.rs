@@ -134,7 +134,7 @@ pub(crate) struct Add {
     #[arg(long)]
     pub(crate) allow_missing: bool,
     /// How soon: critical, high, normal, low, or 0 (first) to 9 (last)
-    #[arg(long, value_name = "P", default_value = "normal", value_parser = Priority::parse, hide_default_value = true)]
+    #[arg(long, value_name = "P", default_value = "normal", value_parser = priority, hide_default_value = true)]
     pub(crate) priority: Priority,
     /// A file it will touch, relative to the repository; may be repeated
     #[arg(long = "file", value_name = "PATH", num_args = 1..)]
@@ -147,8 +147,16 @@ pub(crate) struct Add {
     pub(crate) json: bool,
 }
 
-fn need(text: &str) -> shopfloor::error::Result<Need> {
-    Need::try_from(text.to_owned())
+fn need(text: &str) -> Result<Need, String> {
+    Need::try_from(text.to_owned()).map_err(|error| error.in_one_line())
+}
+
+fn priority(text: &str) -> Result<Priority, String> {
+    Priority::parse(text).map_err(|error| error.in_one_line())
+}
+
+fn state(text: &str) -> Result<State, String> {
+    State::parse(text).map_err(|error| error.in_one_line())
 }
 
 /// `start`
@@ -335,7 +343,7 @@ pub(crate) struct Kick {
     /// The order
     pub(crate) id: String,
     /// The state to move it to [default: the one it failed in]
-    #[arg(long, value_name = "STATE", value_parser = State::parse)]
+    #[arg(long, value_name = "STATE", value_parser = state)]
     pub(crate) to: Option<State>,
 }
 

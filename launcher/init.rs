@@ -162,9 +162,12 @@ const REST: &str = r#"
 # backoff = "30s"         # the wait after a failed try; it doubles, up to backoff_cap = "60m"
 
 # [policy]
-# protected = [".github/**", ".gitlab-ci.yml", ".ci/**", "shopfloor.toml", ".gitmodules", ".gitattributes"]
+# protected = ["deploy/**", "!**/build.rs"]   # besides CI, lock files and the like; ! takes one away
+# allowed = ["tests/**", "docs/**"]   # what every order may touch without naming it
+# drift = "tell"          # or "refuse": what becomes of changes outside the named and allowed files
 # max_lines = 5000        # the most lines an order may add and remove
 # max_file_kib = 1024     # the largest file it may add
+# max_binary_kib = 256    # the largest binary it may add without naming it
 
 # [worktree]
 # root = "/somewhere/with/space"   # where the orders' working trees are

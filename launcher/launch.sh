@@ -28,7 +28,9 @@ HELP
     exit 0
 fi
 
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+# It may be called through a link from somewhere else.
+self=$(readlink -f -- "$0" 2>/dev/null || printf '%s' "$0")
+here=$(CDPATH='' cd -- "$(dirname -- "$self")" && pwd)
 root=$(dirname -- "$here")
 programs=${CARGO_TARGET_DIR:-$root/target}/release
 

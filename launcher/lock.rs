@@ -55,6 +55,9 @@ pub(crate) struct Record {
     pub(crate) since: u64,
     /// Its workers.
     pub(crate) workers: Vec<Launched>,
+    /// It was asked to end: once more would be at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) stopping: bool,
 }
 
 /// One worker as it was launched.

@@ -65,7 +65,7 @@ fn chosen(flags: &Logs, place: &Place) -> Result<(Vec<Followed>, Option<String>)
         }
         return Ok((follow(logs), None));
     }
-    let queue = place.open_queue()?;
+    let queue = place.open_queue_to_look()?;
     let id = order_called(&*queue, what).map_err(|error| {
         let hint = error.next_step().unwrap_or_default().to_owned();
         let names: Vec<&str> = stages::STAGES.iter().map(|stage| stage.name).collect();

@@ -22,6 +22,7 @@ mod preflight;
 mod crew;
 mod restart;
 mod idle;
+mod alarm;
 mod leftover;
 mod supervise;
 mod start;

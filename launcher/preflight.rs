@@ -7,7 +7,7 @@ use anyhow::Result;
 use shopfloor::config::{AgentConfig, Config};
 use shopfloor::error::{Error, Kind};
 use shopfloor::queue::files::FileQueue;
-use shopfloor::stages::STAGES;
+use shopfloor::stages::{self, STAGES};
 
 use crate::detect;
 use crate::flags::Start;
@@ -30,6 +30,7 @@ pub(crate) struct Ready {
 pub(crate) fn look(flags: &Start, place: &Place, voice: Voice) -> Result<Ready> {
     place.project()?;
     let config = place.need_config()?;
+    config.check_stages(&stages::pipeline())?;
     let queue = place.open_queue()?;
     let mut faults = Vec::new();
     faults.extend(repository(&config, &queue, place, voice).err());
@@ -115,10 +116,15 @@ fn program_of(name: &str, agent: &AgentConfig, place: &Place) -> Result<(), Erro
     match found {
         Some(_) => Ok(()),
         None => {
-            let told =
-                format!("the agent {name} can't be started: there is no program {}", agent.program);
+            let there = place.config_folder().join(&agent.program);
+            let (what, step) = match (agent.program.contains('/'), there.exists()) {
+                (true, true) => ("is no program that can be executed", "make it one (chmod +x)"),
+                (true, false) => ("is not there", "install it"),
+                (false, _) => ("is not on PATH", "install it"),
+            };
+            let told = format!("the agent {name} can't be started: {} {what}", agent.program);
             let hint =
-                format!("install it, or correct `program` under [agent.{name}] in shopfloor.toml");
+                format!("{step}, or correct `program` under [agent.{name}] in shopfloor.toml");
             Err(Error::new(Kind::Environment, told).hint(hint))
         }
     }

@@ -39,7 +39,7 @@ struct Scene {
 
 /// Shows one order.
 pub(crate) fn run(flags: &Show, place: &Place) -> Result<Done> {
-    let queue = place.open_queue()?;
+    let queue = place.open_queue_to_look()?;
     let id = order_called(&*queue, &flags.id)?;
     let order = match queue.look(&id) {
         Ok(Some(order)) => order,

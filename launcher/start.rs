@@ -40,11 +40,12 @@ pub(crate) fn run(flags: &Start, given: &Places, place: &Place, voice: Voice) ->
     }
     let lock = take_lock(&floor)?;
     let posts = posts(flags, given, place, &ready, voice)?;
-    let Ready { queue, .. } = ready;
+    let queue = ready.queue.clone();
     let plan = Plan {
         posts,
         queue: queue.clone(),
         floor: floor.clone(),
+        free_mib: ready.config.limits.free_mib,
         until_idle: flags.until_idle,
         launched: flags.launched,
         voice,

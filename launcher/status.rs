@@ -47,7 +47,7 @@ pub(crate) fn run(flags: &Status, place: &Place) -> Result<Done> {
 }
 
 fn look(place: &Place) -> Result<View> {
-    let queue = place.open_queue()?;
+    let queue = place.open_queue_to_look()?;
     let floor = place.floor()?;
     let seen = Snapshot::of(&*queue, &floor)?;
     let (pipeline, breakers, now) = (stages::pipeline(), snapshot::breakers(&floor), unix_now());
@@ -99,7 +99,12 @@ fn as_text(view: &View) -> Result<()> {
             wanted.map(|(id, state, stand)| [id.to_string(), state.to_string(), stand_told(stand)]);
         rows.collect::<Vec<_>>()
     };
-    part("On hold", told(|stand| matches!(stand, Stand::Held(_))))?;
+    let held = told(|stand| matches!(stand, Stand::Held(_)));
+    let any_held = !held.is_empty();
+    part("On hold", held)?;
+    if any_held {
+        voice::result("  (mend what the reason names, then: shopfloor release ID)")?;
+    }
     let waits =
         |stand: &Stand| matches!(stand, Stand::Needs(_) | Stand::Rests(_) | Stand::Paused(_));
     part("Waiting", told(waits))?;
@@ -122,7 +127,7 @@ fn as_text(view: &View) -> Result<()> {
 
 fn workers(workers: &[Seen]) -> Result<()> {
     if workers.is_empty() {
-        return voice::result("\nNo worker is here.");
+        return voice::result("\nNo worker runs.");
     }
     let mut rows = Rows::new(&[
         "WORKER", "PID", "", "DOING", "ORDER", "BATCH", "SESSIONS", "TURNS", "MOVED ON", "",

@@ -27,7 +27,7 @@ const AT_ONCE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Stops everything.
 pub(crate) fn run(flags: &Stop, place: &Place, voice: Voice) -> Result<Done> {
-    let queue = place.open_queue()?;
+    let queue = place.open_queue_to_look()?;
     let floor = place.floor()?;
     let launcher = lock::running(&floor)?;
     let everyone = everyone(&*queue, &floor);
@@ -37,19 +37,28 @@ pub(crate) fn run(flags: &Stop, place: &Place, voice: Voice) -> Result<Done> {
         Some(launcher) => vec![launcher],
         None => live.clone(),
     };
+    let draining = lock::record(&floor).is_some_and(|record| record.stopping);
     if let Some(launcher) = launcher {
-        voice.remark(format_args!("Stopping the launcher, PID {}.", launcher.pid));
+        let already = if draining { " It was asked to before." } else { "" };
+        voice.remark(format_args!("Stopping the launcher, PID {}.{already}", launcher.pid));
     } else if !live.is_empty() {
         voice
             .remark(format_args!("No launcher runs; stopping {} workers without one.", live.len()));
     }
-    wait_until_gone(&targets, &live, flags.now, &floor, voice)?;
+    // Asked once more, a launcher that drains would end at once: that is for --now alone.
+    let quietly = launcher.is_some() && draining && !flags.now;
+    let asks = if quietly { Asks::None } else { Asks::of(flags) };
+    wait_until_gone(&targets, &live, asks, &floor, voice)?;
     // Workers that somebody started by hand are not the launcher's: they are told now.
     let strays: Vec<Runner> = live.into_iter().filter(|worker| worker.lives()).collect();
-    wait_until_gone(&strays, &strays, flags.now, &floor, voice)?;
+    wait_until_gone(&strays, &strays, Asks::of(flags), &floor, voice)?;
     let (found, clean) = leftover::end(&everyone, voice);
-    for back in queue.recover(&leftover::undertaker)? {
-        voice.remark(format_args!("order {} is ready again", back.id));
+    match queue.recover(&leftover::undertaker) {
+        Ok(all) => all
+            .iter()
+            .for_each(|back| voice.remark(format_args!("order {} is ready again", back.id))),
+        // On a full or read-only disk: the next start does it. What runs is ended all the same.
+        Err(error) => voice.warn(format_args!("could not look after dead workers: {error}")),
     }
     if targets.is_empty() && strays.is_empty() && found == 0 {
         voice.remark("Nothing runs on this queue.");
@@ -80,15 +89,35 @@ fn everyone(queue: &dyn Queue, floor: &Floor) -> Vec<Runner> {
     all
 }
 
+/// How processes are asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    /// Not at all: they know.
+    None,
+    /// Once: turns under way are finished.
+    Once,
+    /// Again and again: at once.
+    Now,
+}
+
+impl Asks {
+    fn of(flags: &Stop) -> Self {
+        if flags.now { Self::Now } else { Self::Once }
+    }
+}
+
 /// Asks these processes to end and waits for them, saying what for.
 fn wait_until_gone(
     asked: &[Runner],
     workers: &[Runner],
-    now: bool,
+    asks: Asks,
     floor: &Floor,
     voice: Voice,
 ) -> Result<()> {
-    asked.iter().for_each(|process| process.signal(Signal::TERM));
+    let now = asks == Asks::Now;
+    if asks != Asks::None {
+        asked.iter().for_each(|process| process.signal(Signal::TERM));
+    }
     let begun = Instant::now();
     let (mut said, mut said_at) = (String::new(), begun);
     while asked.iter().any(|process| process.lives()) {

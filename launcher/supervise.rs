@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use shopfloor::error::{Error, Kind, Result};
+use shopfloor::error::{Error, Kind, Result, exit};
 use shopfloor::floor::{Floor, unix_now};
 use shopfloor::process::Ended;
 use shopfloor::queue::Queue;
+use shopfloor::stop::Echo;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::alarm;
 use crate::crew::{Event, Life, Post, Seat};
 use crate::idle;
 use crate::leftover;
@@ -36,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) queue: Arc<dyn Queue>,
     /// Its floor.
     pub(crate) floor: Floor,
+    /// Free space in MiB below which nothing new is begun.
+    pub(crate) free_mib: u64,
     /// End when no order can move any more.
     pub(crate) until_idle: bool,
     /// Stop when our stdin closes.
@@ -76,6 +80,8 @@ struct Launcher {
     tell: UnboundedSender<Event>,
     served: watch::Sender<BTreeSet<String>>,
     recoveries: JoinSet<()>,
+    /// What was launched could not be written down, and that was told.
+    unwritten: bool,
 }
 
 /// Starts all workers, tells `announce` what was launched, and looks after them until all have ended.
@@ -100,10 +106,13 @@ pub(crate) async fn run(
         tell: tell.clone(),
         served,
         recoveries: JoinSet::new(),
+        unwritten: false,
     };
     launcher.tidy();
     launcher.start_due(Instant::now());
     let announced = announce(&launcher.record());
+    let (floor, voice) = (launcher.plan.floor.clone(), launcher.plan.voice);
+    let alarm = tokio::spawn(alarm::watch(floor, launcher.plan.free_mib, voice));
     if launcher.plan.until_idle {
         let (queue, floor) = (launcher.plan.queue.clone(), launcher.plan.floor.clone());
         tokio::spawn(idle::watch(queue, floor, serves, tell));
@@ -120,21 +129,37 @@ pub(crate) async fn run(
         };
         launcher.handle(&event);
     }
+    alarm.abort();
     let outcome = launcher.close().await;
     announced.map(|()| outcome)
 }
 
 /// Ctrl-C, TERM and a closed terminal are told as events.
 fn listen(tell: &UnboundedSender<Event>) -> Result<()> {
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
-        let mut signals = signal(kind).map_err(|error| {
+    let hear = |kind| {
+        signal(kind).map_err(|error| {
             Error::new(Kind::Failed, "failed to listen to signals").caused_by(error)
-        })?;
-        let tell = tell.clone();
-        tokio::spawn(async move {
-            while signals.recv().await.is_some() && tell.send(Event::Asked).is_ok() {}
-        });
-    }
+        })
+    };
+    let (mut interrupt, mut terminate, mut hangup) = (
+        hear(SignalKind::interrupt())?,
+        hear(SignalKind::terminate())?,
+        hear(SignalKind::hangup())?,
+    );
+    let tell = tell.clone();
+    tokio::spawn(async move {
+        let mut echo = Echo::default();
+        loop {
+            let event = tokio::select! {
+                _ = interrupt.recv() => Event::Asked,
+                _ = terminate.recv() => Event::Asked,
+                _ = hangup.recv() => Event::HungUp,
+            };
+            if echo.is_new(Instant::now()) && tell.send(event).is_err() {
+                return;
+            }
+        }
+    });
     Ok(())
 }
 
@@ -155,6 +180,8 @@ impl Launcher {
         match event {
             Event::Ended(seat, ended) => self.ended(*seat, *ended, now),
             Event::Asked => self.asked(now),
+            Event::HungUp if matches!(self.ending, Ending::No) => self.asked(now),
+            Event::HungUp => {}
             Event::Idle if matches!(self.ending, Ending::No) => {
                 self.plan.voice.remark("No order can move any more: the workers are told to end.");
                 self.drain();
@@ -183,8 +210,19 @@ impl Launcher {
                 }
             }
         }
-        if any && let Err(error) = self.plan.lock.record(&self.record()) {
-            self.plan.voice.warn(format_args!("{error}; `status` and `stop` know less"));
+        if any {
+            self.write_down();
+        }
+    }
+
+    fn write_down(&mut self) {
+        match self.plan.lock.record(&self.record()) {
+            Ok(()) => self.unwritten = false,
+            Err(error) if !self.unwritten => {
+                self.unwritten = true;
+                self.plan.voice.warn(format_args!("{error}; `status` and `stop` know less"));
+            }
+            Err(_) => {}
         }
     }
 
@@ -192,7 +230,8 @@ impl Launcher {
         let pid = std::process::id();
         let launcher = Runner::of(pid).unwrap_or(Runner { pid, start_time: 0 });
         let workers = self.seats.iter().map(Seat::launched).collect();
-        Record { launcher, since: self.since, workers }
+        let stopping = !matches!(self.ending, Ending::No);
+        Record { launcher, since: self.since, workers, stopping }
     }
 
     fn ended(&mut self, at: usize, ended: Ended, now: Instant) {
@@ -215,7 +254,13 @@ impl Launcher {
             return;
         }
         let pid = process.map_or(0, |process| process.pid);
-        self.died(at, &format!("(PID {pid}) died: {ended}"), now);
+        let told = match ended {
+            Ended::Exit(code) if code == i32::from(exit::UNFIT) => {
+                format!("{ended} (the disk is full or the queue can't be used; its log says which)")
+            }
+            _ => ended.to_string(),
+        };
+        self.died(at, &format!("(PID {pid}) died: {told}"), now);
     }
 
     /// A worker died unasked: again after a while, or no more.
@@ -266,6 +311,7 @@ impl Launcher {
 
     fn drain(&mut self) {
         self.ending = Ending::Drain;
+        self.write_down();
         for seat in &mut self.seats {
             match seat.life {
                 Life::Runs { .. } => seat.signal(Signal::TERM),

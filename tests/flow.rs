@@ -111,7 +111,7 @@ fn asked_twice_a_worker_ends_its_agent_at_once_and_gives_everything_back() {
     house.wait("the first turn", |house| !house.told("turn_began").is_empty());
     worker.signal("INT");
     house.wait("the drain", |house| !house.told("stopping").is_empty());
-    worker.signal("INT");
+    worker.signal_again("INT");
     assert_eq!(worker.end(Duration::from_secs(20)), Some(130), "{}", house.scene());
     for id in ["a", "b"] {
         assert_eq!(house.state(id), "NEW");

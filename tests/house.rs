@@ -32,6 +32,12 @@ impl Worker {
         assert!(sent.unwrap().success(), "kill -{name}");
     }
 
+    /// Asks once more, as late as a person would: signals of the same instant count as one.
+    pub(crate) fn signal_again(&self, name: &str) {
+        std::thread::sleep(shopfloor::stop::ECHO * 2);
+        self.signal(name);
+    }
+
     /// Waits for its end; its exit code, or `None` when a signal ended it.
     pub(crate) fn end(&mut self, limit: Duration) -> Option<i32> {
         let begun = Instant::now();
@@ -82,7 +88,12 @@ impl House {
 
     /// A house with more lines for shopfloor.toml and acts for the simulated agent's scenario.
     pub(crate) fn with(config: &str, acts: &str) -> Self {
-        let house = Self { folder: tempfile::tempdir().unwrap() };
+        Self::at(tempfile::tempdir().unwrap(), config, acts)
+    }
+
+    /// The same in a folder of the story's choice.
+    pub(crate) fn at(folder: tempfile::TempDir, config: &str, acts: &str) -> Self {
+        let house = Self { folder };
         let project = house.project();
         fs::create_dir_all(project.join("tests")).unwrap();
         fs::create_dir_all(house.path("home")).unwrap();

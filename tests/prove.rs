@@ -68,6 +68,7 @@ impl Drop for Launcher {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             self.signal("TERM");
+            std::thread::sleep(shopfloor::stop::ECHO * 2);
             self.signal("TERM");
             std::thread::sleep(Duration::from_secs(2));
             let _gone = self.child.kill();

@@ -1,11 +1,11 @@
 //! What every worker says and hears at its door: flags, voice, signals, exit codes.
 
-#![expect(clippy::print_stderr, reason = "this is a door: remarks go to stderr")]
-
+use std::fmt::Display;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,8 +20,8 @@ use crate::order::{OrderId, Request};
 use crate::place::{Given, Place};
 use crate::queue::{Created, Queue};
 use crate::shop::Shop;
-use crate::stage::{Pipeline, Stage};
-use crate::stop::Stop;
+use crate::stage::{Gate, Pipeline, Stage, Step};
+use crate::stop::{Echo, Stop};
 use crate::teller::Teller;
 use crate::worker::{self, Ended, Until};
 
@@ -61,15 +61,15 @@ struct Flags {
     until_idle: bool,
 
     /// The most time one session may take, for instance 4h
-    #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = length_of_time)]
     session_timeout: Option<Duration>,
 
     /// The most time one turn may take, for instance 45m
-    #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = length_of_time)]
     turn_timeout: Option<Duration>,
 
     /// The most time the agent may be silent in a turn, for instance 10m
-    #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = length_of_time)]
     idle_timeout: Option<Duration>,
 
     /// Create these orders and write their specs in one session: "item-stacking resource-nodes"
@@ -92,10 +92,14 @@ struct Flags {
     loudness: log::Loudness,
 }
 
+fn length_of_time(text: &str) -> Result<Duration, String> {
+    config::parse_duration(text).map_err(|error| error.in_one_line())
+}
+
 /// The whole of a worker's `main`: the worker of `stage` in `pipeline`.
 pub fn main(pipeline: Pipeline, stage: &str) -> ExitCode {
     let Some(stage) = pipeline.stage(stage).cloned() else {
-        eprintln!("error: there is no stage {stage}");
+        say(format_args!("error: there is no stage {stage}"));
         return ExitCode::from(exit::USAGE);
     };
     let flags = match parse(&stage) {
@@ -106,9 +110,9 @@ pub fn main(pipeline: Pipeline, stage: &str) -> ExitCode {
         }
     };
     // Half a dead worker would hold its claims for ever: a panic ends the whole of it, and recovery does the rest.
-    let told = std::panic::take_hook();
+    let tell_panic = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        told(panic);
+        tell_panic(panic);
         std::process::abort();
     }));
     let runtime =
@@ -128,13 +132,21 @@ pub fn main(pipeline: Pipeline, stage: &str) -> ExitCode {
         Ok(Ended::NothingToDo) => ExitCode::from(exit::OK),
         Ok(Ended::Interrupted) => ExitCode::from(exit::INTERRUPTED),
         Err(error) => {
-            tracing::error!(target: "shopfloor", "{error}");
-            eprintln!("error: {error}");
-            if let Some(hint) = error.next_step() {
-                eprintln!("  {hint}");
-            }
+            say(told(&error));
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// A line on stderr. Nobody may be listening, or its disk may be full, and that changes nothing.
+fn say(text: impl Display) {
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+fn told(error: &Error) -> String {
+    match error.next_step() {
+        Some(step) => format!("error: {error}\n  next: {step}"),
+        None => format!("error: {error}"),
     }
 }
 
@@ -179,20 +191,67 @@ async fn run(pipeline: Pipeline, stage: Stage, flags: &Flags) -> Result<Ended> {
         1 => stage.worker.to_owned(),
         k => format!("{}-{k}", stage.worker),
     };
-    let log_file = place.logs().ok().map(|logs| logs.join(format!("{by}.log")));
-    let _log = log::open(log_file.as_deref(), !flags.launched, flags.loudness);
+    // In a folder that was never set up a log is not begun either.
+    let logs = place.logs().ok().filter(|_| place.config.is_some());
+    let log_file = logs.map(|logs| logs.join(format!("{by}.log")));
+    let log = log::open(log_file.as_deref(), !flags.launched, flags.loudness);
+    let ended = work(pipeline, stage, flags, &place, &by).await;
+    if let (Err(error), false) = (&ended, flags.launched) {
+        // What a launched worker says on stderr is in its log already.
+        log.write_down(&told(error));
+    }
+    ended
+}
+
+async fn work(
+    pipeline: Pipeline,
+    stage: Stage,
+    flags: &Flags,
+    place: &Place,
+    by: &str,
+) -> Result<Ended> {
     let stop = Stop::new();
     listen(&stop, flags.launched)?;
-    let (shop, only) = set_up(pipeline, stage, flags, &place, &by).await?;
-    let told = tell_stopping(stop.clone(), shop.teller.clone());
+    let Some((shop, only)) = set_up_in_time(pipeline, stage, flags, place, by, &stop).await? else {
+        return Ok(Ended::NothingToDo);
+    };
+    let telling = tell_stopping(stop.clone(), shop.teller.clone());
     let until = match (flags.once, flags.until_idle || only.is_some()) {
         (true, _) => Until::Once,
         (_, true) => Until::Idle,
         _ => Until::Stopped,
     };
     let ended = worker::run(&shop, until, only.as_deref(), &stop).await;
-    told.abort();
+    telling.abort();
     ended
+}
+
+/// Sets up. A launched worker that finds the disk full waits for room: to die of it again and again helps nobody.
+/// `None` when it was told to stop meanwhile.
+async fn set_up_in_time(
+    pipeline: Pipeline,
+    stage: Stage,
+    flags: &Flags,
+    place: &Place,
+    by: &str,
+    stop: &Stop,
+) -> Result<Option<(Arc<Shop>, Option<Vec<OrderId>>)>> {
+    let mut told = false;
+    loop {
+        let error = match set_up(pipeline.clone(), stage.clone(), flags, place, by, stop).await {
+            Ok(ready) => return Ok(Some(ready)),
+            Err(error) if flags.launched && error.kind() == Kind::DiskFull => error,
+            Err(error) => return Err(error),
+        };
+        if !told {
+            tracing::warn!(target: "shopfloor", "waiting for room on the disk: {error}");
+            told = true;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            () = stop.drain_asked() => return Ok(None),
+        }
+    }
 }
 
 async fn set_up(
@@ -201,8 +260,11 @@ async fn set_up(
     flags: &Flags,
     place: &Place,
     by: &str,
+    stop: &Stop,
 ) -> Result<(Arc<Shop>, Option<Vec<OrderId>>)> {
     let mut config = place.need_config()?;
+    config.check_stages(&pipeline)?;
+    can_prove(&stage, &config)?;
     apply(&mut config, flags);
     let (name, agent) = config.agent_for(stage.name, flags.agent.as_deref())?;
     let agent = agent::from_config(name, agent, place.config_folder())?;
@@ -214,7 +276,7 @@ async fn set_up(
     let floor = place.floor()?;
     let enlisted = queue.enlist(stage.name)?;
     let cookie = format!("{}/own", enlisted.worker);
-    let workspace = place.open_workspace(&config, &queue, &cookie).await?;
+    let workspace = place.open_workspace(&config, &queue, &cookie).await?.heeding(stop);
     let batch = flags.batch_size.map(|size| size as usize);
     let batch = config.batch_for(&stage, batch).max(only.as_ref().map_or(0, Vec::len));
     let config = Arc::new(config);
@@ -236,6 +298,17 @@ async fn set_up(
         batch,
     };
     Ok((Arc::new(shop), only))
+}
+
+/// Without a test command the turns of this stage could not be proved, and would be paid for in vain.
+fn can_prove(stage: &Stage, config: &Config) -> Result<()> {
+    let tests = |step: &Step| matches!(step.gate, Gate::Red | Gate::Green | Gate::Union);
+    if !stage.gates.iter().any(tests) || !config.project.test.command.is_empty() {
+        return Ok(());
+    }
+    let told = format!("shopfloor.toml has no test command, and the {} stage needs it", stage.name);
+    Err(Error::usage(told)
+        .hint("set it: [project.test] command = \"cargo test\", or what runs your tests"))
 }
 
 fn apply(config: &mut Config, flags: &Flags) {
@@ -267,19 +340,33 @@ fn create(queue: &dyn Queue, list: &str) -> Result<Vec<OrderId>> {
     Ok(ids)
 }
 
-/// Turns signals, and the end of standard input when the launcher holds it, into requests to stop.
+/// Turns signals, and the end of standard input when the launcher holds it, into requests to stop. A closed terminal asks
+/// politely, and only once.
 fn listen(stop: &Stop, launched: bool) -> Result<()> {
-    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
-        let mut asked = signal(kind).map_err(|error| {
+    let hear = |kind| {
+        signal(kind).map_err(|error| {
             Error::new(Kind::Failed, "failed to listen to signals").caused_by(error)
-        })?;
-        let stop = stop.clone();
-        drop(tokio::spawn(async move {
-            while asked.recv().await.is_some() {
-                stop.ask();
+        })
+    };
+    let (mut interrupt, mut terminate, mut hangup) = (
+        hear(SignalKind::interrupt())?,
+        hear(SignalKind::terminate())?,
+        hear(SignalKind::hangup())?,
+    );
+    let asked = stop.clone();
+    drop(tokio::spawn(async move {
+        let mut echo = Echo::default();
+        loop {
+            let hung_up = tokio::select! {
+                _ = interrupt.recv() => false,
+                _ = terminate.recv() => false,
+                _ = hangup.recv() => true,
+            };
+            if echo.is_new(Instant::now()) && !(hung_up && asked.draining()) {
+                asked.ask();
             }
-        }));
-    }
+        }
+    }));
     if launched {
         let stop = stop.clone();
         // The launcher holds the other end and writes nothing: an end means that it is gone.

@@ -155,28 +155,51 @@ impl Default for Limits {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    /// Path patterns (`*` within a name, `**` across folders) that may change only when the order's files name them.
+    /// Path patterns (`*` within a name, `**` across folders) that, besides those every project has, may change only
+    /// when the order's files name them. `!pattern` takes one away.
     pub protected: Vec<String>,
+    /// Path patterns that every order may touch without naming them.
+    pub allowed: Vec<String>,
+    /// What becomes of changes outside the named and the allowed files.
+    pub drift: Drift,
     /// The most lines an order may add and remove.
     pub max_lines: u64,
     /// The largest file it may add, KiB.
     pub max_file_kib: u64,
+    /// The largest binary file it may add without naming it, KiB.
+    pub max_binary_kib: u64,
+}
+
+/// What becomes of changes outside the files an order named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Drift {
+    /// They are named in the record.
+    Tell,
+    /// They send the order back.
+    Refuse,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        let protected = [
-            ".github/**",
-            ".gitlab-ci.yml",
-            ".ci/**",
-            "shopfloor.toml",
-            ".gitmodules",
-            ".gitattributes",
+        // Tests, documents, and the files in which a new file is made known to others.
+        let allowed = [
+            "**/{test,tests,__tests__,spec,snapshots,__snapshots__}/**",
+            "**/{test_*,*_test.*,*_spec.*,*.test.*,*.spec.*}",
+            "{doc,docs}/**",
+            "**/*.md",
+            "{CHANGELOG,CHANGES}*",
+            "**/{lib,main,mod}.rs",
+            "**/__init__.py",
+            "**/index.{js,jsx,mjs,cjs,ts,tsx}",
         ];
         Self {
-            protected: protected.map(str::to_owned).to_vec(),
+            protected: Vec::new(),
+            allowed: allowed.map(str::to_owned).to_vec(),
+            drift: Drift::Tell,
             max_lines: 5_000,
             max_file_kib: 1_024,
+            max_binary_kib: 256,
         }
     }
 }
@@ -243,7 +266,7 @@ fn ten_minutes() -> Duration {
 
 fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse_duration(&text).map_err(serde::de::Error::custom)
+    parse_duration(&text).map_err(|error| serde::de::Error::custom(error.in_one_line()))
 }
 
 /// Reads `90s`, `10m`, `1h 30m`, `250ms`.
@@ -272,7 +295,7 @@ fn path_inside<'de, D: serde::Deserializer<'de>>(
 
 fn argv<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "a command is one string, or an array of strings")]
     enum Written {
         Line(String),
         Words(Vec<String>),
@@ -298,13 +321,15 @@ impl Config {
                 return Err(Error::usage(format!(
                     "{}: [stage.{name}] names the agent {agent:?}, and there is no [agent.{agent}]",
                     path.display()
-                )));
+                ))
+                .hint(format!("add a table [agent.{agent}], or name one that is there")));
             }
             if stage.batch == Some(0) || stage.parallel == Some(0) {
                 return Err(Error::usage(format!(
                     "{}: [stage.{name}] batch and parallel must be at least 1",
                     path.display()
-                )));
+                ))
+                .hint("correct it, or take the line out: the stage's own number holds then"));
             }
         }
         Ok(config)
@@ -312,8 +337,26 @@ impl Config {
 
     /// Reads the file at `path`.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
+        let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let line = 1 + error.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count();
+            let path = path.display();
+            Error::usage(format!("failed to read {path}: line {line} is not UTF-8 text")).hint(
+                "mend that line; `shopfloor init --force` writes a fresh file and keeps this one",
+            )
+        })?;
         Self::parse(&text, path)
+    }
+
+    /// Refuses settings for stages that the pipeline does not have: most likely a name was mistyped.
+    pub fn check_stages(&self, pipeline: &crate::stage::Pipeline) -> Result<()> {
+        let Some(name) = self.stage.keys().find(|name| pipeline.stage(name).is_none()) else {
+            return Ok(());
+        };
+        let known: Vec<&str> = pipeline.stages().iter().map(|stage| stage.name).collect();
+        Err(Error::usage(format!("[stage.{name}] in shopfloor.toml: there is no stage {name}"))
+            .hint(format!("the stages are {}", known.join(", "))))
     }
 
     /// The file that holds for `folder`: in it, or in the nearest folder above.
@@ -419,6 +462,31 @@ mod tests {
         let error = parse("[limits]\natempts = 3\n").unwrap_err();
         assert!(error.to_string().contains("line 2"), "{error}");
         assert_eq!(error.kind(), Kind::Usage);
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_what_it_should_be() {
+        for (text, wanted) in [
+            ("[limits]\nbackoff = \"5\"\n", "write it like 90s"),
+            ("[project.test]\ncommand = 5\n", "one string, or an array of strings"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains("line 2") && error.contains(wanted), "{error}");
+        }
+        let error = parse("[stage.tset]\nbatch = 2\n").unwrap();
+        let error = error.check_stages(&crate::stages::pipeline()).unwrap_err();
+        assert!(error.to_string().contains("[stage.tset]"), "{error}");
+        assert!(error.next_step().unwrap().contains("spec, test, implement"), "{error:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_names_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, b"# fine\nx = \"\xff\"\n").unwrap();
+        let error = Config::load(&path).unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.to_string().contains("line 2"), "{error}");
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Error {
         let mut error = Self::new(kind, format!("failed to {doing} {}", path.display()));
         error.source = Some(Box::new(source));
         if full {
-            error.hint = Some("free some space on that file system; nothing was lost".to_owned());
+            error.hint = Some(FULL.to_owned());
         }
         error
     }
@@ -107,6 +107,14 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// The error and its next step in one line, for places that have room for no more.
+    pub fn in_one_line(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{self}; {hint}"),
+            None => self.to_string(),
+        }
+    }
+
     /// The documented exit code of this error.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
@@ -137,6 +145,9 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// The next step on a full disk, when nothing better is known.
+pub const FULL: &str = "free some space on that file system; nothing was lost";
 
 /// The public exit codes of every shopfloor program.
 pub mod exit {

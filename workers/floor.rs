@@ -138,6 +138,11 @@ impl Floor {
         replace(&path, &serde_json::to_vec(status).unwrap_or_default())
     }
 
+    /// Takes a worker's status away, at its good end.
+    pub fn remove_status(&self, worker: &WorkerId) {
+        drop(std::fs::remove_file(self.workers().join(format!("{worker}.json"))));
+    }
+
     /// The status files that are there and readable. Whether their workers live is not asked here.
     pub fn statuses(&self) -> Vec<WorkerStatus> {
         let Ok(entries) = std::fs::read_dir(self.workers()) else { return Vec::new() };
@@ -183,6 +188,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         Ok(())
     };
     write().map_err(|error| Error::io("write", path, error))
+}
+
+/// Bytes that are free for us where `folder` is; without limit where that can't be found out.
+pub fn free_bytes(folder: &Path) -> u64 {
+    rustix::fs::statvfs(folder)
+        .map_or(u64::MAX, |facts| facts.f_bavail.saturating_mul(facts.f_frsize))
 }
 
 /// Seconds of wall-clock time since 1970.

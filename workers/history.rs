@@ -46,6 +46,8 @@ pub mod topic {
     pub const TURN_ENDED: &str = "turn-ended";
     /// Its test files were frozen; `proof` is the SHA-256 of the list.
     pub const FROZEN: &str = "frozen";
+    /// The gates of a stage that writes have passed; `proof` is the tree they passed on.
+    pub const APPROVED: &str = "approved";
     /// A gate found something; for people.
     pub const GATE: &str = "gate";
     /// A result was refused, or something tried what it must not.
@@ -187,10 +189,12 @@ pub struct History {
     pub crashes: Vec<u64>,
     /// It was in a crash: it runs alone next.
     pub suspect: bool,
-    /// Times in a row it was given back because something of the machine failed at it.
-    pub unable: usize,
+    /// Times in a row that the machine or its set-up failed on it.
+    pub outages: usize,
     /// SHA-256 of the list of its frozen test files.
     pub frozen: Option<String>,
+    /// The tree of its worktree that the last writing stage's gates passed on, unless a person stepped in since.
+    pub approved: Option<String>,
     /// Sessions in which it was worked on, with the state they took it in.
     pub sessions: Vec<(State, SessionId)>,
     /// When it came into its state, unix seconds.
@@ -237,10 +241,10 @@ impl History {
                 self.open = None;
                 self.ended_turn = None;
                 self.due = entry.due;
+                self.outages = 0;
                 self.charge(entry, false);
                 if entry.class.is_none() {
                     self.suspect = false;
-                    self.unable = 0;
                 }
                 self.moved(entry);
             }
@@ -296,6 +300,7 @@ impl History {
                 }
             }
             Some(topic::FROZEN) => self.frozen.clone_from(&entry.proof),
+            Some(topic::APPROVED) => self.approved.clone_from(&entry.proof),
             _ => {}
         }
     }
@@ -309,15 +314,16 @@ impl History {
                     self.setbacks.push(Setback { from, to, why: entry.why.clone() });
                 }
                 self.suspect = false;
-                self.unable = 0;
+                self.outages = 0;
             }
             Some(Class::Crash) => {
                 if alone {
                     self.crashes.push(entry.at);
                 }
                 self.suspect = true;
+                self.outages = 0;
             }
-            Some(Class::Env) => self.unable += 1,
+            Some(Class::Env) => self.outages += 1,
             Some(Class::Lost) | None => {}
         }
     }
@@ -330,7 +336,8 @@ impl History {
         self.setbacks.clear();
         self.crashes.clear();
         self.suspect = false;
-        self.unable = 0;
+        self.outages = 0;
+        self.approved = None;
     }
 
     /// Tries that failed while the order was in one of `states` and that left it there.
@@ -401,6 +408,16 @@ mod tests {
     }
 
     #[test]
+    fn outages_count_in_a_row_and_charge_nothing() {
+        let env = || close(Kind::Release, Some(Class::Env), State::IMPL, None);
+        let lost = close(Kind::Release, Some(Class::Lost), State::IMPL, None);
+        let mut history = History::fold(&[env(), lost, env()]);
+        assert_eq!((history.outages, history.attempts(&[State::IMPL])), (2, 0));
+        history.add(&close(Kind::Advance, None, State::IMPL, Some(State::TESTS_POST)));
+        assert_eq!(history.outages, 0);
+    }
+
+    #[test]
     fn an_ended_turn_outlives_its_dead_worker_but_not_a_red_gate() {
         let mut history = History::default();
         history.add(&claim(1, State::TESTS_PRE));
@@ -417,18 +434,6 @@ mod tests {
         assert_eq!(history.ended_turn.as_ref().unwrap().generation, 1);
         history.add(&close(Kind::Release, Some(Class::Work), State::TESTS_PRE, None));
         assert_eq!(history.ended_turn, None);
-    }
-
-    #[test]
-    fn failures_of_the_machine_are_counted_in_a_row() {
-        let mut history = History::default();
-        for _ in 0..3 {
-            history.add(&close(Kind::Release, Some(Class::Env), State::IMPL, None));
-            history.add(&close(Kind::Release, Some(Class::Lost), State::IMPL, None));
-        }
-        assert_eq!((history.unable, history.setbacks.len()), (3, 0));
-        history.add(&close(Kind::Release, Some(Class::Work), State::IMPL, None));
-        assert_eq!(history.unable, 0);
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! A worker's log: one file to tail, and stderr when a person started it. Lines for people; events are the record.
 
-use std::path::Path;
+use std::fs::{File, Metadata};
+use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
@@ -34,16 +38,74 @@ impl Loudness {
 /// Flushes the log when it is dropped.
 #[derive(Debug)]
 pub struct Open {
+    path: Option<PathBuf>,
     _file: Option<WorkerGuard>,
+}
+
+impl Open {
+    /// Puts the last word of a worker into its log.
+    pub fn write_down(self, text: &str) {
+        let Self { path, _file } = self;
+        // What was said before comes first.
+        drop(_file);
+        if let Some(mut file) = path.and_then(|path| append_to(&path).ok()) {
+            drop(writeln!(file, "{text}"));
+        }
+    }
+}
+
+/// A log file that is opened anew, folder and all, when it was moved or removed (by logrotate, or a person).
+#[derive(Debug)]
+struct LogFile {
+    path: PathBuf,
+    file: File,
+    looked: Instant,
+}
+
+/// How often to look whether a log is still where it was.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl LogFile {
+    fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), file: append_to(path)?, looked: Instant::now() })
+    }
+
+    fn is_there(&self) -> bool {
+        let place = |facts: Metadata| (facts.dev(), facts.ino());
+        let there = std::fs::metadata(&self.path).map(place);
+        there.is_ok_and(|there| self.file.metadata().is_ok_and(|ours| place(ours) == there))
+    }
+}
+
+impl io::Write for LogFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.looked.elapsed() > LOOK {
+            self.looked = Instant::now();
+            // Where no new one can be made the old one is kept: nothing is worse for it.
+            if let Some(file) = (!self.is_there()).then(|| append_to(&self.path).ok()).flatten() {
+                self.file = file;
+            }
+        }
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    File::options().create(true).append(true).open(path)
 }
 
 /// Opens the log at `path` (appending), and stderr too when `stderr` is set. A file that can't be written is said once
 /// on stderr, which then gets the log, and work goes on.
 pub fn open(path: Option<&Path>, stderr: bool, loudness: Loudness) -> Open {
-    let file = path.and_then(|path| {
-        let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
-        opened.map_err(|error| complain(path, &error)).ok()
-    });
+    let file =
+        path.and_then(|path| LogFile::open(path).map_err(|error| complain(path, &error)).ok());
     let to_stderr = stderr || file.is_none();
     let (writer, guard) = match file {
         Some(file) => {
@@ -61,19 +123,36 @@ pub fn open(path: Option<&Path>, stderr: bool, loudness: Loudness) -> Open {
             .with_filter(loudness.filter())
     });
     let stderr_layer = to_stderr.then(|| {
-        let colour = anstream::AutoStream::choice(&std::io::stderr());
+        let colour = anstream::AutoStream::choice(&io::stderr());
         tracing_subscriber::fmt::layer()
-            .with_writer(std::io::stderr)
+            .with_writer(io::stderr)
             .with_ansi(colour != anstream::ColorChoice::Never)
             .with_target(false)
             .with_filter(loudness.filter())
     });
     // A second subscriber in one process can only be a test's.
     let _second = tracing_subscriber::registry().with(file_layer).with(stderr_layer).try_init();
-    Open { _file: guard }
+    Open { path: path.map(ToOwned::to_owned), _file: guard }
 }
 
-#[expect(clippy::print_stderr, reason = "there is no log to say it in")]
-fn complain(path: &Path, error: &std::io::Error) {
-    eprintln!("warning: failed to open the log {}: {error}; work goes on", path.display());
+fn complain(path: &Path, error: &io::Error) {
+    let path = path.display();
+    drop(writeln!(io::stderr(), "warning: failed to open the log {path}: {error}; work goes on"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_whose_folder_was_removed_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logs/spec-worker.log");
+        let mut log = LogFile::open(&path).unwrap();
+        log.write_all(b"one\n").unwrap();
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        log.looked -= LOOK * 2;
+        log.write_all(b"two\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
+    }
 }

@@ -93,6 +93,11 @@ impl Place {
 
     fn no_repository(&self) -> Error {
         let folder = self.folder.display();
+        let has = |name: &str| self.folder.join(name).exists();
+        if has("HEAD") && has("objects") && has("refs") {
+            let told = format!("{folder} is a bare git repository: there are no files to work on");
+            return Error::usage(told).hint(format!("work in a clone: git clone {folder} FOLDER"));
+        }
         Error::usage(format!("{folder} is not inside a git repository")).hint(
             "go to your project or give -C DIR; a new one begins with `git init` and a first commit",
         )
@@ -103,6 +108,11 @@ impl Place {
         Ok(Floor::of_queue(self.queue()?))
     }
 
+    /// The queue, only to look at it and to clean up: also on a disk that is full or read-only.
+    pub fn open_queue_to_look(&self) -> Result<Arc<FileQueue>> {
+        self.open_queue_with(Options { trial: false, ..Options::default() })
+    }
+
     /// The queue, with the pipeline that shopfloor comes with.
     pub fn open_queue(&self) -> Result<Arc<FileQueue>> {
         self.open_queue_for(&stages::pipeline())
@@ -110,21 +120,21 @@ impl Place {
 
     /// The queue, with the states of `pipeline`. Told in words of `shopfloor` when there is none.
     pub fn open_queue_for(&self, pipeline: &Pipeline) -> Result<Arc<FileQueue>> {
+        self.open_queue_with(Options { pipeline: pipeline.clone(), ..Options::default() })
+    }
+
+    fn open_queue_with(&self, mut options: Options) -> Result<Arc<FileQueue>> {
         let folder = self.queue()?;
         if !self.floor()?.identity().is_file() {
             let shown = self.shown(folder);
             return Err(Error::new(Kind::Unfit, format!("there is no queue in {shown}"))
                 .hint("run `shopfloor init` in your project, or give --queue DIR"));
         }
-        let options = match self.read_config() {
-            Ok(Some(config)) => Options {
-                free_mib: config.limits.free_mib,
-                crash_backoff_secs: config.limits.backoff.as_secs(),
-                pipeline: pipeline.clone(),
-            },
-            // A configuration that can't be read is told where it matters.
-            Ok(None) | Err(_) => Options { pipeline: pipeline.clone(), ..Options::default() },
-        };
+        // A configuration that can't be read is told where it matters.
+        if let Ok(Some(config)) = self.read_config() {
+            options.free_mib = config.limits.free_mib;
+            options.crash_backoff_secs = config.limits.backoff.as_secs();
+        }
         FileQueue::open(folder, options)
     }
 

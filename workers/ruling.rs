@@ -130,12 +130,12 @@ fn failed(case: &Case<'_>, failure: &Failure) -> Ruling {
         Class::Env => {
             let mend = "it is tried again by itself; `shopfloor status` shows when".to_owned();
             let trouble = Trouble { why: why.clone(), mend, until: failure.until };
-            // A time that was said holds for the stage, and for nobody in particular.
-            let due = failure.until.is_none().then(|| unable_until(case));
+            // A limit with a time of its own is nobody's in particular.
+            let due = failure.until.is_none().then(|| outage_over(case));
             give_back(Class::Env, due, Some(trouble))
         }
         Class::Crash => {
-            let before = case.history.crashes_since(case.now.saturating_sub(CRASH_MEMORY_SECS));
+            let before = crashes(case.history, case.now);
             let counted = before + usize::from(case.alone && case.history.suspect);
             if counted >= case.limits.crashes {
                 let why = format!("{counted} crashes while it ran alone; the last: {why}");
@@ -154,10 +154,7 @@ fn gated(case: &Case<'_>) -> Ruling {
     };
     match &report.check {
         Check::CouldNotRun { why, mend } => {
-            let why = format!("the {} gate could not run: {why}", report.gate);
-            let trouble = Trouble { why: why.clone(), mend: mend.clone(), until: None };
-            let due = Some(unable_until(case));
-            Ruling::GiveBack { class: Class::Env, why, due, trouble: Some(trouble) }
+            outage(case, format!("the {} gate could not run: {why}", report.gate), mend.clone())
         }
         Check::Fail { findings, .. } if case.fix_turns > 0 => {
             Ruling::FixTurn { gate: report.gate.clone(), findings: findings.clone() }
@@ -168,6 +165,34 @@ fn gated(case: &Case<'_>) -> Ruling {
         }
         Check::Pass { .. } => Ruling::Advance { to: case.stage.then.clone(), why: String::new() },
     }
+}
+
+/// What becomes of an order on which the machine or its set-up failed. Nobody is charged and the stage pauses; the order
+/// itself rests as long and longer each time, so that another one finds out whether the stage works again. Else an order
+/// that is the only one to fail would be tried first for ever, and keep its whole stage from working.
+pub fn outage(case: &Case<'_>, why: String, mend: String) -> Ruling {
+    let trouble = Some(Trouble { why: why.clone(), mend, until: None });
+    Ruling::GiveBack { class: Class::Env, why, due: Some(outage_over(case)), trouble }
+}
+
+fn outage_over(case: &Case<'_>) -> u64 {
+    let Limits { breaker, breaker_cap, .. } = case.limits;
+    let rest = backoff(*breaker, *breaker_cap, case.history.outages, case.chance);
+    case.now + rest.as_secs_f64().ceil() as u64
+}
+
+/// The end of an order that has been in too many crashes alone, asked before its turn: a worker that dies with it gives
+/// no ruling, and the next one would die as well.
+pub fn worn_out(history: &History, limits: &Limits, now: u64) -> Option<Ruling> {
+    let counted = crashes(history, now);
+    (history.suspect && counted >= limits.crashes).then(|| Ruling::Bury {
+        why: format!("{counted} crashes while it ran alone; the last: {}", history.last_why),
+        feedback: String::new(),
+    })
+}
+
+fn crashes(history: &History, now: u64) -> usize {
+    history.crashes_since(now.saturating_sub(CRASH_MEMORY_SECS))
 }
 
 fn stay(case: &Case<'_>, why: &str, feedback: &str) -> Ruling {
@@ -192,12 +217,6 @@ fn send_back(case: &Case<'_>, to: &State, why: &str, feedback: &str) -> Ruling {
         return Ruling::Bury { why, feedback };
     }
     Ruling::SendBack { to: to.clone(), why, feedback, due: None }
-}
-
-/// The machine failed at this order: it rests about as long as its stage pauses, and longer each time, so that another
-/// one finds out whether the stage works. One order at which everything fails must not stop the others for ever.
-fn unable_until(case: &Case<'_>) -> u64 {
-    case.now + wait(case, case.history.unable)
 }
 
 fn wait(case: &Case<'_>, before: usize) -> u64 {
@@ -326,6 +345,16 @@ mod tests {
             }
         }
         insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn an_order_that_killed_too_many_workers_is_not_given_to_another() {
+        let limits = Limits::default();
+        let mut history = History { suspect: true, crashes: vec![1, 2], ..History::default() };
+        assert_eq!(worn_out(&history, &limits, 10), None);
+        history.crashes.push(3);
+        assert!(matches!(worn_out(&history, &limits, 10), Some(Ruling::Bury { .. })));
+        assert_eq!(worn_out(&history, &limits, CRASH_MEMORY_SECS + 4), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Everything one worker works with, put together once at its start, and the status it shows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::agent::Agent;
@@ -70,6 +70,13 @@ impl Shop {
     pub fn test_command(&self) -> String {
         let words = self.config.project.test.command.iter().map(String::as_str);
         shlex::try_join(words).unwrap_or_default()
+    }
+
+    /// How many bytes are free where it is tightest - the queue, the project, the worktrees - and which folder that is.
+    pub fn tightest(&self) -> (u64, &Path) {
+        let folders = [self.folder.as_path(), self.workspace.project(), self.workspace.root()];
+        let free = folders.map(|folder| (floor::free_bytes(folder), folder));
+        free.into_iter().min_by_key(|(free, _)| *free).unwrap_or((u64::MAX, &self.folder))
     }
 
     /// Live, idle workers of this stage other than this one.

@@ -1,5 +1,7 @@
 //! Being asked to stop: once politely (drain), twice at once (now).
 
+use std::time::{Duration, Instant};
+
 use tokio_util::sync::CancellationToken;
 
 /// Two one-way switches that every wait listens to. Cloning shares them.
@@ -50,9 +52,43 @@ impl Stop {
     }
 }
 
+/// Two signals that come within this are one wish: `timeout` sends its signal twice, and so does a closed terminal.
+/// Nobody presses Ctrl-C that fast.
+pub const ECHO: Duration = Duration::from_millis(50);
+
+/// Tells a new wish from the echo of the last one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Echo(Option<Instant>);
+
+impl Echo {
+    /// True when a signal that came at `now` is a wish of its own.
+    pub fn is_new(&mut self, now: Instant) -> bool {
+        let new = self.0.is_none_or(|last| now.saturating_duration_since(last) > ECHO);
+        if new {
+            self.0 = Some(now);
+        }
+        new
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_signals_in_the_same_instant_are_one_wish() {
+        let (mut echo, now) = (Echo::default(), Instant::now());
+        let at = |ms| now + Duration::from_millis(ms);
+        assert!(echo.is_new(at(0)) && !echo.is_new(at(0)) && !echo.is_new(at(50)));
+        assert!(echo.is_new(at(500)) && echo.is_new(at(1000)));
+    }
+
+    #[test]
+    fn what_is_asked_after_at_once_is_nothing_new() {
+        let stop = Stop::new();
+        (0..5).for_each(|_| stop.ask());
+        assert!(stop.draining() && stop.is_now());
+    }
 
     #[test]
     fn the_first_ask_drains_and_the_second_is_at_once() {

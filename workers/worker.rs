@@ -7,19 +7,23 @@ use crate::batch::{self, Outcome, PassedOver, Picked};
 use crate::config::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
+use crate::failure::Class;
 use crate::floor::{Breaker, unix_now};
 use crate::holder::{SessionId, WorkerId};
 use crate::order::OrderId;
 use crate::process;
-use crate::queue::Bell;
+use crate::queue::{Bell, Recovered};
 use crate::ruling::{Trouble, backoff};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
 
 /// How often an idle worker looks for dead ones.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
-/// How often an idle worker has the index rebuilt.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// How often the index is rebuilt: what people did by hand (`mkdir`, `echo IMPL > .state`, `rm -r ready`) is found then. As
+/// often as it costs next to nothing, and never more rarely than the second figure.
+const SWEEP_EVERY: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(600)];
+/// A sweep may take this part of a worker's time.
+const SWEEP_SHARE: u32 = 500;
 /// How long the process tree of a dead worker may take to end before it is left for the next look.
 const UNDERTAKER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -66,7 +70,10 @@ pub async fn run(
         bell: shop.queue.bell(shop.stage.takes)?,
         passed: PassedOver::default(),
         recovered_at: None,
-        swept_at: None,
+        swept: None,
+        broken: Vec::new(),
+        pause_told: None,
+        untidy: false,
         warned: None,
     };
     let ended = floor.work(&mut board, until, only, stop).await;
@@ -76,6 +83,10 @@ pub async fn run(
         turns: status.turns,
         advanced: status.advanced,
     });
+    if ended.is_ok() {
+        // Who went in good order is not to be shown as dead.
+        shop.floor.remove_status(&shop.enlisted.worker);
+    }
     ended
 }
 
@@ -89,7 +100,14 @@ struct Worker<'a> {
     bell: Bell,
     passed: PassedOver,
     recovered_at: Option<Instant>,
-    swept_at: Option<Instant>,
+    /// When the index was rebuilt last, and how long that took.
+    swept: Option<(Instant, Duration)>,
+    /// Orders that can't be worked on, as they were told.
+    broken: Vec<(String, String)>,
+    /// Why the stage pauses, as it was told.
+    pause_told: Option<String>,
+    /// The queue could not be looked after, and that was told.
+    untidy: bool,
     /// The warning that was told last: it is told once, not at every poll.
     warned: Option<String>,
 }
@@ -107,18 +125,34 @@ impl Worker<'_> {
             if stop.draining() {
                 return Ok(if stop.is_now() { Ended::Interrupted } else { Ended::Done });
             }
-            self.keep_house()?;
-            let picked = match self.pick(only)? {
-                Some(picked) => picked,
-                None if until == Until::Once
-                    || (until == Until::Idle && self.nothing_left(only)?) =>
+            match self.keep_house(stop).await {
+                Ok(()) if stop.draining() => continue,
+                Ok(()) => self.untidy = false,
+                Err(error) if may_pass(&error) => {
+                    if !std::mem::replace(&mut self.untidy, true) {
+                        self.shop.warn(format!("the queue could not be looked after: {error}"));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+            let picked = match self.pick(only) {
+                Ok(Some(picked)) => picked,
+                Ok(None)
+                    if until == Until::Once
+                        || (until == Until::Idle && self.nothing_left(only)?) =>
                 {
                     return Ok(if batches == 0 { Ended::NothingToDo } else { Ended::Done });
                 }
-                None => {
+                Ok(None) => {
                     self.rest(board, stop).await;
                     continue;
                 }
+                Err(error) if until == Until::Stopped && may_pass(&error) => {
+                    self.warn_once(&error);
+                    self.rest(board, stop).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
             batches += 1;
             // Boxed: the state of a whole session is large, and most of a worker's life is spent without one.
@@ -134,24 +168,38 @@ impl Worker<'_> {
         }
     }
 
-    /// Looks for dead workers and rebuilds the index, each in its time.
-    fn keep_house(&mut self) -> Result<()> {
-        if self.recovered_at.is_none_or(|at| at.elapsed() > RECOVER_EVERY) {
-            for found in self.shop.queue.recover(&undertake)? {
-                self.shop.tell(What::Recovered {
-                    order: found.id,
-                    worker: found.worker.to_string(),
-                    class: found.class,
-                });
+    /// Gives back what could not be given back before, looks for dead workers and rebuilds the index, each in its time.
+    /// We have no claim in hand here.
+    async fn keep_house(&mut self, stop: &Stop) -> Result<()> {
+        let due = |at: Option<Instant>, every| at.is_none_or(|at| at.elapsed() > every);
+        if due(self.recovered_at, RECOVER_EVERY) {
+            let found = beside(self.shop, stop, |shop| {
+                let back = shop.queue.give_back_all(&shop.enlisted)?;
+                Ok((back, shop.queue.recover(&undertake)?))
+            });
+            let Some((back, found)) = found.await? else { return Ok(()) };
+            for (order, state) in back {
+                let why = "it could not be given back before".to_owned();
+                let class = Class::Lost;
+                self.shop.tell(What::Returned { order, state, class, why, rests_secs: 0 });
+            }
+            for Recovered { id, worker, class } in found {
+                let worker = worker.to_string();
+                self.shop.tell(What::Recovered { order: id, worker, class });
             }
             self.recovered_at = Some(Instant::now());
         }
-        if self.swept_at.is_none_or(|at| at.elapsed() > SWEEP_EVERY) {
-            let swept = self.shop.queue.sweep()?;
-            for (name, why) in &swept.broken {
+        let [least, most] = SWEEP_EVERY;
+        let pause = |took: Duration| took.saturating_mul(SWEEP_SHARE).clamp(least, most);
+        if self.swept.is_none_or(|(at, took)| at.elapsed() > pause(took)) {
+            let begun = Instant::now();
+            let swept = beside(self.shop, stop, |shop| shop.queue.sweep());
+            let Some(swept) = swept.await? else { return Ok(()) };
+            for (name, why) in swept.broken.iter().filter(|one| !self.broken.contains(one)) {
                 self.shop.warn(format!("{name:?} can't be worked on: {why}"));
             }
-            self.swept_at = Some(Instant::now());
+            self.broken = swept.broken;
+            self.swept = Some((Instant::now(), begun.elapsed()));
         }
         Ok(())
     }
@@ -160,7 +208,10 @@ impl Worker<'_> {
     fn pick(&mut self, only: Option<&[OrderId]>) -> Result<Option<Picked>> {
         let shop = self.shop;
         let room = match shop.floor.breaker(shop.stage.name) {
-            Some(breaker) if breaker.until > unix_now() => return Ok(None),
+            Some(breaker) if breaker.until > unix_now() => {
+                self.tell_pause(&breaker);
+                return Ok(None);
+            }
             // One order finds out whether the stage works again.
             Some(_) => 1,
             None => shop.batch,
@@ -183,6 +234,18 @@ impl Worker<'_> {
         };
         shop.tell(What::Claimed { orders, why });
         Ok(Some(picked))
+    }
+
+    /// Says why nothing is taken, when it was another worker, or an earlier one, that found the stage unable to work.
+    fn tell_pause(&mut self, breaker: &Breaker) {
+        if self.pause_told.as_ref() == Some(&breaker.why) {
+            return;
+        }
+        let Breaker { stage, until, why, mend, .. } = breaker;
+        let secs = until.saturating_sub(unix_now());
+        self.shop
+            .warn(format!("the {stage} stage pauses for {secs} s more: {why}. What to do: {mend}"));
+        self.pause_told = Some(why.clone());
     }
 
     fn warn_once(&mut self, error: &Error) {
@@ -230,10 +293,13 @@ impl Worker<'_> {
                 continue;
             }
             let Ok(Some(order)) = shop.queue.look(&id) else { continue };
-            let ours = shop.stage.takes.contains(&order.state) && order.hold.is_none();
-            // What waits for another order can't be done by this worker alone.
-            let free = order.request.is_ok_and(|request| request.needs.is_empty());
-            if ours && (free || order.history.due.is_some() || order.history.open.is_some()) {
+            if !shop.stage.takes.contains(&order.state) || order.hold.is_some() {
+                continue;
+            }
+            // What waits for another order can't be done by this worker alone; what rests, or is in somebody's hands,
+            // may come to us later.
+            let free = order.request.is_ok() && batch::waits(shop, &order).is_none();
+            if free || order.history.open.is_some() {
                 return Ok(false);
             }
         }
@@ -255,9 +321,15 @@ impl Worker<'_> {
                 why: why.clone(),
                 mend: mend.clone(),
             };
-            floor.open_breaker(&breaker)?;
+            match floor.open_breaker(&breaker) {
+                // Nothing is claimed on a full disk either.
+                Err(error) if error.kind() == Kind::DiskFull => self.warn_once(&error),
+                opened => opened?,
+            }
+            self.pause_told = Some(why.clone());
             self.shop.tell(What::Paused { stage: stage.to_owned(), secs, why, mend });
         } else if outcome.decided > 0 && floor.close_breaker(stage) {
+            self.pause_told = None;
             self.shop.tell(What::Resumed { stage: stage.to_owned() });
         }
         Ok(())
@@ -270,7 +342,7 @@ impl Worker<'_> {
             self.warn_once(&error);
             board.idle("the disk is full");
             let needed = self.shop.config.limits.free_mib.max(1) * 1024 * 1024;
-            while !stop.draining() && free_bytes(&self.shop.folder) < needed {
+            while !stop.draining() && self.shop.tightest().0 < needed {
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_secs(2)) => {}
                     () = stop.drain_asked() => {}
@@ -281,18 +353,50 @@ impl Worker<'_> {
     }
 }
 
-fn free_bytes(folder: &std::path::Path) -> u64 {
-    rustix::fs::statvfs(folder).map_or(u64::MAX, |facts| facts.f_bavail * facts.f_frsize)
+/// Does something that may take long beside the loop, which hears meanwhile when we are asked to stop. `None` then: the
+/// deed goes on by itself, and our end may cut it short as a crash would.
+async fn beside<T: Send + 'static>(
+    shop: &Arc<Shop>,
+    stop: &Stop,
+    deed: impl FnOnce(&Shop) -> Result<T> + Send + 'static,
+) -> Result<Option<T>> {
+    let shop = Arc::clone(shop);
+    let task = tokio::task::spawn_blocking(move || deed(&shop));
+    tokio::select! {
+        done = task => match done {
+            Ok(done) => done.map(Some),
+            Err(error) => Err(Error::new(Kind::Failed, "a look at the queue failed").caused_by(error)),
+        },
+        () = stop.drain_asked() => Ok(None),
+    }
 }
 
-/// How long a stage pauses: doubling from `limits.breaker` to `limits.breaker_cap`, or until the time that was said.
-fn pause_secs(limits: &Limits, trouble: &Trouble, count: u32, now: u64, chance: f64) -> u64 {
-    if let Some(until) = trouble.until {
-        // At most a week: a time beyond that is a mistake, and is asked again.
-        return until.saturating_sub(now).clamp(1, 7 * 24 * 3600);
+/// True for what may be over at the next look (no descriptor left, one file that can't be read): the worker warns and
+/// waits. A queue that is gone or unfit ends it.
+fn may_pass(error: &Error) -> bool {
+    match error.kind() {
+        Kind::Failed | Kind::DiskFull | Kind::BrokenOrder | Kind::Environment | Kind::TimedOut => {
+            true
+        }
+        Kind::Usage | Kind::NotFound | Kind::AlreadyRunning | Kind::Unfit => false,
     }
-    let before = count.saturating_sub(1) as usize;
-    backoff(limits.breaker, limits.breaker_cap, before, chance).as_secs_f64().ceil() as u64
+}
+
+/// How long a stage pauses: doubling from `limits.breaker` to `limits.breaker_cap`, or until the time that was said. A time
+/// that has come and changed nothing is not believed a second time: it could be said at every try.
+fn pause_secs(limits: &Limits, trouble: &Trouble, count: u32, now: u64, chance: f64) -> u64 {
+    let doubled = |before: u32| {
+        backoff(limits.breaker, limits.breaker_cap, before as usize, chance).as_secs_f64().ceil()
+            as u64
+    };
+    match trouble.until {
+        // At most a week: a time beyond that is a mistake, and is asked again.
+        Some(until) if until > now => {
+            let least = if count > 1 { doubled(count - 2) } else { 1 };
+            (until - now).min(7 * 24 * 3600).max(least)
+        }
+        _ => doubled(count.saturating_sub(1)),
+    }
 }
 
 #[cfg(test)]
@@ -305,6 +409,14 @@ mod tests {
         let trouble = |until| Trouble { why: String::new(), mend: String::new(), until };
         let secs = |until, count| pause_secs(&limits, &trouble(until), count, 1000, 0.5);
         assert_eq!([secs(None, 1), secs(None, 2), secs(None, 30)], [30, 60, 1800]);
-        assert_eq!([secs(Some(1500), 1), secs(Some(900), 1)], [500, 1]);
+        assert_eq!([secs(Some(1500), 1), secs(Some(1500), 5), secs(Some(1001), 1)], [500, 500, 1]);
+    }
+
+    #[test]
+    fn a_limit_that_is_always_just_over_is_not_asked_every_second() {
+        let limits = Limits::default();
+        let trouble = |until| Trouble { why: String::new(), mend: String::new(), until };
+        let secs = |until, count| pause_secs(&limits, &trouble(Some(until)), count, 1000, 0.5);
+        assert_eq!([secs(900, 1), secs(900, 3), secs(1001, 2), secs(1001, 4)], [30, 120, 30, 120]);
     }
 }

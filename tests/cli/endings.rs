@@ -25,7 +25,7 @@ fn once_waits_for_the_workers_and_says_so_and_twice_is_at_once() {
     launcher.wait_for("the first ask", || lines(&scene.beside("asked")).len() == 1);
     launcher.wait_for("the others", || launcher.err().contains("waiting for implement-worker\n"));
     assert!(lives(launcher.workers()[2]));
-    launcher.signal(Signal::INT);
+    launcher.signal_again(Signal::INT);
     launcher.end().ended(130).remarks(&["Stopping at once", "Nothing is left running."]);
 }
 
@@ -38,7 +38,7 @@ fn a_worker_that_hears_nothing_is_killed_in_the_end() {
     let deaf = launcher.workers()[4];
     launcher.signal(Signal::TERM);
     launcher.wait_for("the first ask", || launcher.err().contains("Stopping"));
-    launcher.signal(Signal::TERM);
+    launcher.signal_again(Signal::TERM);
     launcher.end().ended(130).remarks(&["killed, after 15 s: commit-worker"]);
     assert!(!lives(deaf));
 }

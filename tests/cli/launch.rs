@@ -67,7 +67,7 @@ fn every_fault_is_told_before_anything_is_launched() {
     assert_eq!(told.out, "");
     let told = told.remarks(&[
         "has no test command",
-        "there is no program no-such-agent",
+        "no-such-agent is not on PATH",
         "has no test-worker",
     ]);
     assert_eq!(told.err.matches("no-such-agent").count(), 1, "{}", told.err);

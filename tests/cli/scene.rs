@@ -224,6 +224,12 @@ impl Launcher<'_> {
         send(self.pid(), signal);
     }
 
+    /// Sends one more, as late as a person would: signals of the same instant count as one.
+    pub(super) fn signal_again(&self, signal: Signal) {
+        std::thread::sleep(shopfloor::stop::ECHO * 2);
+        self.signal(signal);
+    }
+
     /// Waits until something is true.
     #[track_caller]
     pub(super) fn wait_for(&self, what: &str, is_true: impl FnMut() -> bool) {

@@ -110,5 +110,7 @@ contract![
     a_lost_index_is_made_again_by_a_sweep,
     a_state_nobody_knows_is_refused,
     a_worker_lives_until_its_guard_is_dropped,
+    what_a_worker_could_not_give_back_it_gives_back_later,
+    what_a_person_does_twice_is_done_once,
     the_bell_rings_for_its_states_only,
 ];

@@ -425,6 +425,45 @@ pub(super) fn a_worker_lives_until_its_guard_is_dropped(world: &mut dyn World) {
     drop(held);
 }
 
+pub(super) fn what_a_worker_could_not_give_back_it_gives_back_later(world: &mut dyn World) {
+    let other = world.hire();
+    let queue = world.queue();
+    let (order, others) = (make(&queue, "a"), make(&queue, "b"));
+    let enlisted = queue.enlist("spec").unwrap();
+    let held = claim(&queue, &order, &State::NEW, &enlisted.worker);
+    let theirs = claim(&queue, &others, &State::NEW, &other);
+    // Whatever kept it from being given back: the claim stands on record, and nobody has it in hand.
+    let back = queue.give_back_all(&enlisted).unwrap();
+    assert_eq!(back, [(order.clone(), State::NEW)]);
+    assert_eq!(queue.give_back_all(&enlisted).unwrap(), []);
+    assert!(lost(&held.advance(&forward(State::TESTS_PRE)).unwrap()));
+    let history = look(&queue, &order).history;
+    assert!(history.open.is_none() && history.crashes.is_empty() && history.setbacks.is_empty());
+    assert_eq!(ready(&queue, &State::NEW), ["a"]);
+    assert!(claim(&queue, &order, &State::NEW, &other).generation() > 1);
+    assert_eq!(theirs.advance(&forward(State::TESTS_PRE)).unwrap(), Moved::Done);
+}
+
+pub(super) fn what_a_person_does_twice_is_done_once(world: &mut dyn World) {
+    let worker = world.hire();
+    let queue = world.queue();
+    let order = make(&queue, "a");
+    let held = claim(&queue, &order, &State::NEW, &worker);
+    assert!(queue.hold(&order, "wait").unwrap() && queue.hold(&order, "wait").unwrap());
+    assert_eq!(look(&queue, &order).hold.as_deref(), Some("wait"));
+    assert!(queue.unhold(&order).unwrap() && !queue.unhold(&order).unwrap());
+    assert!(queue.kick(&order, &State::IMPL, "again").unwrap());
+    assert!(queue.kick(&order, &State::IMPL, "again").unwrap());
+    assert!(lost(&held.advance(&forward(State::TESTS_PRE)).unwrap()));
+    assert_eq!(look(&queue, &order).state, State::IMPL);
+    assert_eq!(ready(&queue, &State::IMPL), ["a"]);
+    // One order came of it, to be had once.
+    let again = claim(&queue, &order, &State::IMPL, &worker);
+    assert!(matches!(skip(&queue, &order, &State::IMPL, &worker), Skip::Claimed(_)));
+    assert_eq!(again.advance(&forward(State::PLAYTEST)).unwrap(), Moved::Done);
+    assert!(queue.archive(&order).unwrap() && !queue.archive(&order).unwrap());
+}
+
 pub(super) fn the_bell_rings_for_its_states_only(world: &mut dyn World) {
     let (queue, worker) = (world.queue(), world.hire());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

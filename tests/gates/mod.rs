@@ -3,6 +3,7 @@
 mod faults;
 mod named;
 mod orders;
+mod review;
 mod unions;
 
 use std::path::{Path, PathBuf};

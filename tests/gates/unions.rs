@@ -241,3 +241,59 @@ async fn unions_of_two_workers_take_turns() {
     }
     assert_eq!(landed(&house).len(), 2);
 }
+
+#[tokio::test]
+async fn what_landed_before_a_crash_is_found_though_others_changed_the_same_lines_since() {
+    let house = House::new().await;
+    let alpha = house.built("alpha").await;
+    alpha.work("lib.txt", "one\nalpha\nthree\n");
+    expect(&house.union(&[&alpha]).await[0], "pass", "landed");
+    // It stands on alpha's work and takes its line away again.
+    let beta = house.built("beta").await;
+    beta.work("lib.txt", "one\nbeta\nthree\n");
+    expect(&house.union(&[&beta]).await[0], "pass", "landed");
+    let tip = git(&house.project(), &["rev-parse", "shopfloor/ready"]);
+    let report = &house.union(&[&alpha]).await[0];
+    expect(report, "pass", "holds this work already: it landed as");
+    expect(report, "pass", "passes (tested before)");
+    assert_eq!(git(&house.project(), &["rev-parse", "shopfloor/ready"]), tip);
+    assert_eq!(landed(&house), ["beta", "alpha"]);
+}
+
+#[tokio::test]
+async fn a_branch_that_an_agent_put_onto_the_line_is_no_landing() {
+    let house = House::new().await;
+    let (alpha, beta) = (house.built("alpha").await, house.built("beta").await);
+    expect(&house.union(&[&alpha]).await[0], "pass", "landed");
+    git(&house.project(), &["update-ref", "refs/heads/shopfloor/beta", "shopfloor/alpha"]);
+    expect(&house.union(&[&beta]).await[0], "pass", "landed as");
+    assert_eq!(landed(&house), ["beta", "alpha"]);
+}
+
+#[tokio::test]
+async fn a_change_that_is_there_already_passes_only_where_the_tests_pass() {
+    let house = House::new().await;
+    let alpha = house.built("alpha").await;
+    for (path, text) in [("tests/alpha.sh", "[ -e src/alpha ]\n"), ("src/alpha", "here\n")] {
+        house.commit(path, text);
+    }
+    house.commit("tests/broken.sh", "false\n");
+    let report = &house.union(&[&alpha]).await[0];
+    expect(report, "could-not-run", "the project's own tests fail on the base commit");
+    house.commit("tests/broken.sh", "true\n");
+    let report = &house.union(&[&alpha]).await[0];
+    expect(report, "pass", "holds this work already; the base");
+    assert_eq!(report.transcripts.len(), 1);
+}
+
+#[tokio::test]
+async fn an_order_that_was_taken_away_while_the_union_was_tested_does_not_land() {
+    let house = House::new().await;
+    let (alpha, beta) = (house.built("alpha").await, house.built("beta").await);
+    let scenes = [house.scene(&alpha).await, house.scene(&beta).await];
+    let ours = |scene: &Scene| scene.order != alpha.id;
+    let reports = house.gates.union_of_ours(&scenes, &ours, &Stop::new()).await;
+    expect(&reports[0], "could-not-run", "its claim was lost");
+    expect(&reports[1], "pass", "landed");
+    assert_eq!(landed(&house), ["beta"]);
+}

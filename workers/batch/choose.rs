@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::event::What;
 use crate::holder::SessionId;
 use crate::order::OrderId;
-use crate::plan::{self, Known};
+use crate::plan::{self, Known, Wait};
 use crate::queue::{Claim, Claiming, Order, Skip};
 use crate::shop::Shop;
 use crate::state::State;
@@ -63,6 +63,10 @@ pub fn pick(
                 passed.tell(shop, &id, format!("on hold: {why}"));
             }
             Ok(Claiming::Skipped(_)) => {}
+            // One broken order does not keep the others from being taken.
+            Err(error) if error.kind() == Kind::BrokenOrder => {
+                passed.tell(shop, &id, error.to_string());
+            }
             Err(error) => failure = Some(error),
         }
     }
@@ -88,12 +92,20 @@ fn claim_all(
         return vec![(id.clone(), claim(id, state))];
     }
     std::thread::scope(|threads| {
-        let running: Vec<_> =
-            wanted.iter().map(|(id, state)| (id, threads.spawn(|| claim(id, state)))).collect();
-        running
-            .into_iter()
-            .filter_map(|(id, thread)| Some((id.clone(), thread.join().ok()?)))
-            .collect()
+        let claim = &claim;
+        let mut claimed = Vec::new();
+        let mut running = Vec::new();
+        for (id, state) in wanted {
+            let thread = std::thread::Builder::new();
+            match thread.spawn_scoped(threads, move || claim(id, state)) {
+                Ok(thread) => running.push((id, thread)),
+                // No thread to be had: one after the other, then.
+                Err(_) => claimed.push((id.clone(), claim(id, state))),
+            }
+        }
+        let joined = running.into_iter().filter_map(|(id, thread)| Some((id, thread.join().ok()?)));
+        claimed.extend(joined.map(|(id, claiming)| (id.clone(), claiming)));
+        claimed
     })
 }
 
@@ -150,16 +162,19 @@ fn fit_to_take(shop: &Shop, id: &OrderId, passed: &mut PassedOver) -> Option<Ord
         passed.tell(shop, id, format!("on hold: {why}"));
         return None;
     }
-    let waits = match &order.request {
-        Ok(request) => plan::waits_for(id, request, &shop.pipeline, &|other| known(shop, other)),
-        // The claim puts it on hold and says why.
-        Err(_) => Vec::new(),
-    };
-    if let Some(wait) = waits.first() {
+    if let Some(wait) = waits(shop, &order) {
         passed.tell(shop, id, wait.to_string());
         return None;
     }
     Some(order)
+}
+
+/// What an order waits for, if anything.
+pub fn waits(shop: &Shop, order: &Order) -> Option<Wait> {
+    // A request that can't be read waits for nothing: the claim puts it on hold and says why.
+    let request = order.request.as_ref().ok()?;
+    let known = |other: &OrderId| known(shop, other);
+    plan::waits_for(&order.id, request, &shop.pipeline, &known).into_iter().next()
 }
 
 fn known(shop: &Shop, id: &OrderId) -> Option<Known> {

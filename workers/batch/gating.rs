@@ -6,6 +6,7 @@ use crate::batch::job::{Entered, Job};
 use crate::check::{Check, GateReport};
 use crate::error::Error;
 use crate::event::What;
+use crate::gate::Scene;
 use crate::history::topic;
 use crate::queue::{Move, Moved, Note};
 use crate::shop::Shop;
@@ -45,8 +46,17 @@ async fn ready(shop: &Shop, job: &mut Job) -> Result<(), GateReport> {
         if job.bench.is_none() {
             job.find_bench(shop).await?;
         }
-        if job.turn.tree.is_none() && shop.stage.tree != Tree::None {
-            job.turn.tree = Some(shop.workspace.tree(job.id()).await?);
+        if job.turn.tree.is_none() {
+            let workspace = &shop.workspace;
+            job.turn.tree = match shop.stage.tree {
+                Tree::None => None,
+                Tree::Read => Some(workspace.tree(job.id()).await?),
+                // What passes is looked for later: it is kept as after every turn.
+                Tree::Write => {
+                    let generation = job.claim.generation();
+                    Some(workspace.snapshot(job.id(), generation).await?.tree)
+                }
+            };
         }
         Ok::<(), Error>(())
     };
@@ -108,9 +118,14 @@ async fn union(shop: &Shop, jobs: Vec<Job>, stop: &Stop) -> Vec<Gated> {
         }
     }
     let scenes: Vec<_> = fit.iter().map(|job| job.scene(&shop.stage)).collect();
-    let reports = shop.gates.union(&scenes, stop).await;
-    for (job, report) in fit.into_iter().zip(reports) {
+    let ours = |scene: &Scene| lost(shop, scene).is_none();
+    let reports = shop.gates.union_of_ours(&scenes, &ours, stop).await;
+    for ((job, scene), report) in fit.into_iter().zip(&scenes).zip(reports) {
         tell(shop, &job, &report);
+        if let Some(why) = lost(shop, scene) {
+            gated.push(Gated::Lost(job.id().clone(), why));
+            continue;
+        }
         gated.push(match remember_proof(&job, &report) {
             Ok(Moved::Done) => Gated::Ruled(Box::new(job), vec![report]),
             Ok(Moved::LostClaim(why)) => Gated::Lost(job.id().clone(), why),
@@ -118,6 +133,20 @@ async fn union(shop: &Shop, jobs: Vec<Job>, stop: &Stop) -> Vec<Gated> {
         });
     }
     gated
+}
+
+/// Why the claim of a scene's order is not ours any more, if it is not.
+fn lost(shop: &Shop, scene: &Scene) -> Option<String> {
+    let order = match shop.queue.look(&scene.order) {
+        Ok(Some(order)) => order,
+        Ok(None) => return Some("the order is gone: somebody removed it".to_owned()),
+        Err(error) => return Some(error.to_string()),
+    };
+    let ours = order.history.open.is_some_and(|open| {
+        open.generation == scene.generation && open.worker == shop.enlisted.worker
+    });
+    (!ours)
+        .then(|| format!("it is in {} now, and not ours: {}", order.state, order.history.last_why))
 }
 
 /// Puts on record what the frozen tests are now: RED froze them, or the union put the worktree onto a newer base.

@@ -7,7 +7,9 @@ mod choose;
 mod gating;
 mod job;
 mod news;
+mod room;
 mod settle;
+mod taking;
 mod turns;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,23 +20,28 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use crate::agent::Session;
+use crate::check::Check;
 use crate::error::{Error, Result};
 use crate::event::What;
 use crate::failure::{Class, Failure, TurnEnd};
 use crate::floor::unix_now;
 use crate::order::OrderId;
+use crate::process;
 use crate::queue::Release;
 use crate::ruling::{self, Case, Ruling, Trouble};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
 
-pub use choose::{PassedOver, Picked, pick};
+pub use choose::{PassedOver, Picked, pick, waits};
 use gating::Gated;
 use job::Job;
 use news::News;
 
 /// How long a session may take to end by itself once its last turn is over.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a gate may take to end once we are told to stop at once.
+const GATE_GRACE: Duration = Duration::from_secs(15);
 
 /// What a batch came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -58,6 +65,8 @@ struct Batch<'a> {
     alone: bool,
     /// Weight this session has taken.
     used: usize,
+    /// A further order could not be had, for a reason that was told.
+    no_more: bool,
     /// Claimed; their turns have not begun.
     todo: VecDeque<Job>,
     /// Red with a fix turn left: the gate and what it found.
@@ -72,6 +81,8 @@ struct Batch<'a> {
     heard_at: Instant,
     /// We dropped the running turn: until when the agent may take to say so, and why.
     interrupted: Option<(Instant, String)>,
+    /// There was no room on the disk for a while in the turn that is under way.
+    was_full: bool,
     turns: u64,
     draining: bool,
     outcome: Outcome,
@@ -96,6 +107,7 @@ pub async fn run(
         nonce: format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
         alone: picked.alone,
         used: 0,
+        no_more: false,
         todo: VecDeque::new(),
         fixes: VecDeque::new(),
         given: BTreeMap::new(),
@@ -105,6 +117,7 @@ pub async fn run(
         opened_at: now,
         heard_at: now,
         interrupted: None,
+        was_full: false,
         turns: 0,
         draining: false,
         outcome: Outcome::default(),
@@ -114,7 +127,8 @@ pub async fn run(
     for claim in picked.claims {
         batch.admit(claim);
     }
-    let ran = batch.work().await;
+    batch.bury_worn_out().await?;
+    let ran = Box::pin(batch.work()).await;
     batch.close("done").await;
     ran?;
     Ok(batch.outcome)
@@ -129,6 +143,18 @@ impl Batch<'_> {
         } else {
             self.todo.push_back(job);
         }
+    }
+
+    /// An order that has killed too many workers is given up before it kills another.
+    async fn bury_worn_out(&mut self) -> Result<()> {
+        for job in std::mem::take(&mut self.todo) {
+            let history = job.claim.history();
+            match ruling::worn_out(history, &self.shop.config.limits, unix_now()) {
+                Some(ruling) => self.settle(job, ruling).await?,
+                None => self.todo.push_back(job),
+            }
+        }
+        Ok(())
     }
 
     async fn work(&mut self) -> Result<()> {
@@ -149,6 +175,7 @@ impl Batch<'_> {
             }
             self.show();
             let news = news::wait(self).await;
+            self.was_full |= self.wait_for_room().await;
             self.act(news).await?;
         }
     }
@@ -184,13 +211,17 @@ impl Batch<'_> {
             }
             News::Silence => {
                 let limit = self.shop.config.limits.idle_timeout;
-                self.session_failed(&format!("the agent was silent for {limit:?}")).await
+                let why = format!("the agent was silent for {limit:?}");
+                self.session_failed(Class::Crash, &why).await
             }
             News::SessionTooLong => {
                 let limit = self.shop.config.limits.session_timeout;
-                self.session_failed(&format!("the session took longer than {limit:?}")).await
+                // Whoever comes late in a session has not used its time up.
+                let late = self.turns > 1 && self.shop.agent.takes_turns();
+                let class = if late { Class::Lost } else { Class::Crash };
+                self.session_failed(class, &format!("the session took longer than {limit:?}")).await
             }
-            News::NotInterrupted(why) => self.session_failed(&why).await,
+            News::NotInterrupted(why) => self.session_failed(Class::Crash, &why).await,
             News::Stop => Ok(()),
         }
     }
@@ -204,8 +235,15 @@ impl Batch<'_> {
             }
             Gated::Broken(error) => return Err(error),
         };
-        if self.stop.is_now() {
-            settle::give_back(self.shop, job, &Release::lost("stopped at once"))?;
+        let passed = reports.iter().all(|report| report.check.passed());
+        let unable = reports.iter().any(|report| matches!(report.check, Check::CouldNotRun { .. }));
+        if (self.stop.is_now() && !passed) || (self.stop.draining() && unable) {
+            // It could not be finished because we stop: nobody is to blame, and no stage pauses for it.
+            settle::give_back(
+                self.shop,
+                job,
+                &Release::lost("stopped before its gate was through"),
+            )?;
             return Ok(());
         }
         let said = TurnEnd::Testified(job.testimony());
@@ -225,7 +263,17 @@ impl Batch<'_> {
         gates: &[crate::check::GateReport],
         fix_turns: u32,
     ) -> Ruling {
-        ruling::rule(&Case {
+        ruling::rule(&self.case(job, said, gates, fix_turns))
+    }
+
+    fn case<'c>(
+        &'c self,
+        job: &'c Job,
+        said: &'c TurnEnd,
+        gates: &'c [crate::check::GateReport],
+        fix_turns: u32,
+    ) -> Case<'c> {
+        Case {
             pipeline: &self.shop.pipeline,
             stage: &self.shop.stage,
             history: job.claim.history(),
@@ -236,7 +284,7 @@ impl Batch<'_> {
             alone: job.alone,
             now: unix_now(),
             chance: fastrand::f64(),
-        })
+        }
     }
 
     async fn settle(&mut self, job: Job, ruling: Ruling) -> Result<()> {
@@ -271,12 +319,28 @@ impl Batch<'_> {
         for job in given.chain(std::mem::take(&mut self.waiting)) {
             settle::give_back(self.shop, job, &Release::lost("stopped at once"))?;
         }
-        if let Some(checking) = self.checking.take() {
-            for one in checking.await.unwrap_or_default() {
+        if let Some(mut checking) = self.checking.take() {
+            let gated = match tokio::time::timeout(GATE_GRACE, &mut checking).await {
+                Ok(gated) => gated.unwrap_or_default(),
+                Err(_) => self.cut_short(checking).await,
+            };
+            for one in gated {
                 self.gated(one).await?;
             }
         }
         Ok(())
+    }
+
+    /// A gate that does not hear us: it is dropped, which gives its orders back, and what it started is ended.
+    async fn cut_short(&self, checking: JoinHandle<Vec<Gated>>) -> Vec<Gated> {
+        checking.abort();
+        let gated = checking.await.unwrap_or_default();
+        let cookie = format!("{}/", self.shop.enlisted.worker);
+        let ended = tokio::task::spawn_blocking(move || process::end_all(&cookie, GATE_GRACE));
+        if !ended.await.unwrap_or(false) {
+            self.shop.warn("a process that a gate started could not be ended");
+        }
+        gated
     }
 
     /// Ends the session, if one is open.
@@ -295,10 +359,10 @@ impl Batch<'_> {
         });
     }
 
-    /// The session can't go on: it is ended, and the orders that were given are charged with a crash.
-    async fn session_failed(&mut self, why: &str) -> Result<()> {
+    /// The session can't go on: it is ended, and the orders that were given are charged with `class`.
+    async fn session_failed(&mut self, class: Class, why: &str) -> Result<()> {
         self.close(why).await;
-        let end = TurnEnd::Failed(Failure::ends_session(Class::Crash, why));
+        let end = TurnEnd::Failed(Failure::ends_session(class, why));
         for (job, _) in std::mem::take(&mut self.given).into_values() {
             let ruling = self.rule(&job, &end, &[], 0);
             self.settle(job, ruling).await?;

@@ -1,19 +1,21 @@
 //! Carries a ruling out: papers first, then the one move that counts.
 
 use crate::batch::job::Job;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::event::What;
 use crate::floor::unix_now;
+use crate::history::topic;
+use crate::order::OrderId;
 use crate::papers::{FEEDBACK, REPORT};
-use crate::queue::{Move, Moved, Release};
+use crate::queue::{Move, Moved, Note, Release};
 use crate::ruling::Ruling;
 use crate::shop::Shop;
+use crate::stage::Tree;
 use crate::state::State;
 
 /// Carries out any ruling but a fix turn (which is the session's affair). True when the order moved on.
 pub(crate) async fn settle(shop: &Shop, job: Job, ruling: Ruling) -> Result<bool> {
-    if shop.queue.look(job.id())?.is_none() {
-        let why = "the order is gone: somebody removed it".to_owned();
+    if let Some(why) = out_of_reach(shop, job.id())? {
         shop.tell(What::LostClaim { order: job.id().clone(), why });
         return Ok(false);
     }
@@ -31,6 +33,16 @@ pub(crate) async fn settle(shop: &Shop, job: Job, ruling: Ruling) -> Result<bool
             let why = format!("the {gate} gate failed and no turn is left to mend it");
             give_back(shop, job, &Release::lost(why))
         }
+    }
+}
+
+/// Why an order can't be worked on by anybody: it was removed, or it can't be read at all. `None` when it can.
+pub(crate) fn out_of_reach(shop: &Shop, id: &OrderId) -> Result<Option<String>> {
+    match shop.queue.look(id) {
+        Ok(Some(_)) => Ok(None),
+        Ok(None) => Ok(Some("the order is gone: somebody removed it".to_owned())),
+        Err(error) if error.kind() == Kind::BrokenOrder => Ok(Some(error.to_string())),
+        Err(error) => Err(error),
     }
 }
 
@@ -52,8 +64,20 @@ pub(crate) fn give_back(shop: &Shop, job: Job, release: &Release) -> Result<bool
 
 async fn advance(shop: &Shop, job: Job, to: State, why: String) -> Result<bool> {
     // The feedback was for this stage; whatever sends the order back writes its own.
-    job.papers.remove(FEEDBACK)?;
+    if let Err(error) = job.papers.remove(FEEDBACK) {
+        shop.warn(format!("{}: its old feedback stays: {error}", job.id()));
+    }
     let (order, from) = (job.id().clone(), job.claim.state().clone());
+    if shop.stage.tree == Tree::Write
+        && let Some(tree) = job.turn.tree.clone()
+    {
+        // Later stages only look at it: what they are given, and what lands, is this tree and no other.
+        let note = Note { proof: Some(tree), ..Note::of(topic::APPROVED, "its gates have passed") };
+        if let Moved::LostClaim(why) = job.claim.note(&note)? {
+            shop.tell(What::LostClaim { order, why });
+            return Ok(false);
+        }
+    }
     let generation = job.claim.generation();
     match job.claim.advance(&Move::forward(to.clone(), why.clone()))? {
         Moved::LostClaim(why) => {

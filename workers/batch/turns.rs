@@ -11,10 +11,11 @@ use crate::brief::{self, Facts, Setting};
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
 use crate::failure::{Class, Failure, TurnEnd};
+use crate::floor::unix_now;
 use crate::history::topic;
 use crate::order::OrderId;
 use crate::queue::{Move, Moved, Note, Release};
-use crate::ruling::Trouble;
+use crate::ruling::{self, Trouble};
 use crate::stage::Tree;
 use crate::verdict::Verdict;
 
@@ -107,6 +108,12 @@ impl Batch<'_> {
             if self.draining {
                 break;
             }
+            // A turn begun now would be cut short at once, and its order charged for it.
+            if self.turns > 0 && self.opened_at.elapsed() >= self.shop.config.limits.session_timeout
+            {
+                self.close("its time is over").await;
+                break;
+            }
             if let Some((job, gate, findings)) = self.fixes.pop_front() {
                 self.give_fix(job, &gate, &findings).await?;
                 continue;
@@ -145,11 +152,27 @@ impl Batch<'_> {
 
     /// Claims one more order for the warm session. False when there is none or the batch is used up.
     fn top_up(&mut self) -> Result<bool> {
-        if self.alone || self.used >= self.shop.batch || self.outcome.trouble.is_some() {
+        let full = self.used >= self.shop.batch || self.no_more;
+        if self.alone || full || self.outcome.trouble.is_some() {
+            return Ok(false);
+        }
+        // Another worker may have found out that the stage has to pause.
+        let breaker = self.shop.floor.breaker(self.shop.stage.name);
+        if breaker.is_some_and(|breaker| breaker.until > unix_now()) {
             return Ok(false);
         }
         let session = self.picked_session.clone();
-        let picked = choose::pick(self.shop, &session, 1, true, None, self.passed)?;
+        let picked = match choose::pick(self.shop, &session, 1, true, None, self.passed) {
+            Ok(picked) => picked,
+            // Nothing new is begun; what is under way ends.
+            Err(error) if error.kind() == Kind::DiskFull => return Ok(false),
+            // No descriptor left, a file that can't be read: what we hold is finished, and then the loop finds out what it means.
+            Err(error) => {
+                self.shop.warn(format!("no further order joins this session: {error}"));
+                self.no_more = true;
+                return Ok(false);
+            }
+        };
         let any = !picked.claims.is_empty();
         for claim in picked.claims {
             let orders = vec![claim.id().clone()];
@@ -201,7 +224,10 @@ impl Batch<'_> {
         let Some(session) = &mut self.open else { return Ok(()) };
         match session.give(&turn).await {
             Ok(()) => Ok(()),
-            Err(error) => self.session_failed(&format!("it took no further turn: {error}")).await,
+            Err(error) => {
+                let why = format!("it took no further turn: {error}");
+                self.session_failed(Class::Crash, &why).await
+            }
         }
     }
 
@@ -216,6 +242,7 @@ impl Batch<'_> {
                 return Ok(false);
             }
         }
+        self.was_full &= !self.given.is_empty();
         self.turns += 1;
         self.board.show(|status| status.turns += 1);
         self.shop.tell(What::TurnBegan { order: order.clone(), fix });
@@ -227,10 +254,10 @@ impl Batch<'_> {
 
     /// Lets an order go that somebody put on hold, or removed, before its turn began.
     fn let_go(&self, job: &Job) -> Result<bool> {
-        match self.shop.queue.look(job.id())? {
-            Some(order) => Ok(order.hold.is_some()),
-            None => Ok(true),
+        if settle::out_of_reach(self.shop, job.id())?.is_some() {
+            return Ok(true);
         }
+        Ok(self.shop.queue.look(job.id())?.is_none_or(|order| order.hold.is_some()))
     }
 
     /// Lays the order's papers on its desk and finds its worktree. The papers' names.
@@ -245,19 +272,42 @@ impl Batch<'_> {
         }
         job.find_bench(self.shop).await?;
         if stage.tree == Tree::Read {
-            job.turn.tree_before = Some(self.shop.workspace.tree(job.id()).await?);
+            job.turn.tree_before = Some(self.approved(job).await?);
         }
         Ok(copied.names)
     }
 
-    async fn not_laid_out(&mut self, job: Job, error: &Error) -> Result<()> {
+    /// The tree that a looking stage is given: the one whose gates have passed. What changed the worktree since (an agent of
+    /// a worker that died before it could be put back, a process left running) was never checked, and would be landed as
+    /// if it had been: it is kept aside. Where a person stepped in after the gates there is none to compare with.
+    async fn approved(&self, job: &Job) -> Result<String> {
+        let workspace = &self.shop.workspace;
+        let now = workspace.tree(job.id()).await?;
+        let approved = job.claim.history().approved.clone().filter(|approved| *approved != now);
+        let (Some(approved), Some(bench)) = (approved, &job.bench) else { return Ok(now) };
+        let generation = job.claim.generation();
+        workspace.restart(job.id(), generation, &bench.base, &approved).await?;
+        self.shop.warn(format!(
+            "{}: its worktree was changed after its gates had passed; it was put back, and the change is kept under \
+             refs/shopfloor/salvage/{}/",
+            job.id(),
+            job.id()
+        ));
+        Ok(approved)
+    }
+
+    pub(super) async fn not_laid_out(&mut self, job: Job, error: &Error) -> Result<()> {
         if error.kind() == Kind::DiskFull {
             return Err(Error::new(Kind::DiskFull, error.to_string()));
         }
+        if self.stop.is_now() {
+            settle::give_back(self.shop, job, &Release::lost("stopped at once"))?;
+            return Ok(());
+        }
         let why = format!("its desk or worktree could not be made ready: {error}");
         let mend = error.next_step().unwrap_or("look at the project's repository").to_owned();
-        let trouble = Some(Trouble { why: why.clone(), mend, until: None });
-        let ruling = crate::ruling::Ruling::GiveBack { class: Class::Env, why, due: None, trouble };
+        let unsaid = TurnEnd::Silent(String::new());
+        let ruling = ruling::outage(&self.case(&job, &unsaid, &[], 0), why, mend);
         self.settle(job, ruling).await
     }
 
@@ -332,7 +382,7 @@ impl Batch<'_> {
         }
         let end = match self.interrupted.take() {
             Some((_, why)) => TurnEnd::Failed(Failure::of_turn(Class::Crash, why)),
-            None => end,
+            None => self.blame_disk(end),
         };
         self.tell_turn(id, &end, usage, began);
         // A one-shot agent's session tells by itself when it is over, after the end of every order's turn.
@@ -361,62 +411,17 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Takes in what the agent left: papers, the worktree's content, its result. `None` when the claim was lost or the
-    /// worktree can't be read.
-    async fn take_in(&mut self, mut job: Job, end: &TurnEnd) -> Result<Option<Job>> {
-        if self.shop.queue.look(job.id())?.is_none() {
-            let why = "the order is gone: somebody removed it".to_owned();
-            self.shop.tell(What::LostClaim { order: job.id().clone(), why });
-            return Ok(None);
-        }
-        let taken = job.papers.take_back(&job.desk, self.shop.stage.leaves)?;
-        for (name, why) in taken.passed_over {
-            self.shop.warn(format!("{}: {name} was not taken from the agent: {why}", job.id()));
-        }
-        let said = match end {
-            TurnEnd::Testified(said) => Some(said.clone()),
-            _ => None,
+    /// An agent that fails while the disk is full fails because of that, as far as anybody can tell.
+    fn blame_disk(&self, end: TurnEnd) -> TurnEnd {
+        let (told, session_over) = match &end {
+            TurnEnd::Silent(instead) if self.was_full => (instead, false),
+            TurnEnd::Failed(failure) if self.was_full && failure.class != Class::Lost => {
+                (&failure.evidence, failure.session_over)
+            }
+            _ => return end,
         };
-        let done = said.as_ref().is_some_and(|said| said.verdict == Verdict::Done);
-        if let Err(error) = self.take_tree(&mut job, done).await {
-            self.not_laid_out(job, &error).await?;
-            return Ok(None);
-        }
-        if !done {
-            return Ok(Some(job));
-        }
-        job.turn.testimony = said;
-        match job.remember(&self.dir)? {
-            Moved::Done => Ok(Some(job)),
-            Moved::LostClaim(why) => {
-                self.shop.tell(What::LostClaim { order: job.id().clone(), why });
-                Ok(None)
-            }
-        }
-    }
-
-    async fn take_tree(&self, job: &mut Job, done: bool) -> Result<()> {
-        let workspace = &self.shop.workspace;
-        match self.shop.stage.tree {
-            Tree::None => {}
-            Tree::Write => {
-                let generation = job.claim.generation();
-                job.turn.tree = Some(workspace.snapshot(job.id(), generation).await?.tree);
-            }
-            Tree::Read => {
-                let tree = workspace.tree(job.id()).await?;
-                let changed = job.turn.tree_before.as_ref().filter(|before| **before != tree);
-                if let (Some(before), Some(bench)) = (changed, &job.bench) {
-                    // What it was not to touch is put back, after it was salvaged; the gate still hears of it.
-                    let generation = job.claim.generation();
-                    workspace.restart(job.id(), generation, &bench.base, before).await?;
-                    self.shop.warn(format!("{}: the agent changed the worktree it was only to look at; it was put back", job.id()));
-                }
-                job.turn.tree = Some(tree);
-            }
-        }
-        tracing::debug!(order = %job.id(), done, tree = ?job.turn.tree, "taken in");
-        Ok(())
+        let evidence = format!("the disk was full while the agent worked: {told}");
+        TurnEnd::Failed(Failure { class: Class::Env, evidence, until: None, session_over })
     }
 
     fn tell_turn(&self, id: &OrderId, end: &TurnEnd, usage: Usage, began: Instant) {
@@ -443,7 +448,7 @@ impl Batch<'_> {
             self.interrupted = Some((Instant::now() + INTERRUPT_GRACE, why));
             return Ok(());
         }
-        self.session_failed(&why).await
+        self.session_failed(Class::Crash, &why).await
     }
 
     /// The session is over: what it still had to be given goes back.

@@ -13,7 +13,8 @@ use crate::stop::Stop;
 #[derive(Debug)]
 pub(super) struct Guard(#[expect(dead_code, reason = "closing the file gives the lock back")] File);
 
-/// Waits for the lock `name` at most `limit`, and not at all once we are told to end at once.
+/// Waits for the lock `name` at most `limit`, and not at all once we are asked to stop: who has it may be at it for hours,
+/// and what we have not begun can as well be done by the next worker.
 pub(super) async fn take(floor: &Floor, name: &str, limit: Duration, stop: &Stop) -> Result<Guard> {
     take_one(floor, &[name], limit, stop).await
 }
@@ -52,7 +53,7 @@ pub(super) async fn take_one(
             ));
         }
         tokio::select! {
-            () = stop.now_asked() => {
+            () = stop.drain_asked() => {
                 let message = format!("stopped while waiting for {}", path.display());
                 return Err(Error::new(Kind::Environment, message)
                     .hint("nothing: it is done again when the worker runs again"));
@@ -110,7 +111,7 @@ mod tests {
         let late = take(&floor, "x.lock", Duration::ZERO, &stop).await.unwrap_err();
         assert_eq!(late.kind(), Kind::TimedOut);
         assert!(late.to_string().contains(&std::process::id().to_string()), "{late}");
-        stop.ask_now();
+        stop.ask();
         let stopped = take(&floor, "x.lock", Duration::from_secs(60), &stop).await.unwrap_err();
         assert!(stopped.to_string().contains("stopped"), "{stopped}");
         drop(held);

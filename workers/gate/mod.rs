@@ -91,8 +91,18 @@ impl Gates {
     /// tested, and landed if green. Red: the culprits are found by bisection and the rest lands. One report per scene.
     /// A report that fails may carry a proof: its worktree was put onto a newer base, and its frozen tests with it.
     pub async fn union(&self, scenes: &[Scene], stop: &Stop) -> Vec<GateReport> {
+        self.union_of_ours(scenes, &|_| true, stop).await
+    }
+
+    /// The same, where a person may step in meanwhile: only what is still `ours` when it comes to it is landed.
+    pub async fn union_of_ours(
+        &self,
+        scenes: &[Scene],
+        ours: &(dyn Fn(&Scene) -> bool + Sync),
+        stop: &Stop,
+    ) -> Vec<GateReport> {
         let begun = Instant::now();
-        let ruled = union::union(&self.tools, scenes, stop).await;
+        let ruled = union::union(&self.tools, scenes, ours, stop).await;
         let report = |(scene, ruled): (_, union::Ruled)| {
             let mut notebook = Notebook::new(scene, Gate::Union.name());
             let kept = ruled.runs.iter().try_for_each(|run| notebook.keep(run));

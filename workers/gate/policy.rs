@@ -1,15 +1,59 @@
-//! The gate POLICY: what an order changed stays inside what it may change.
+//! The gate REVIEW (`policy` in the record): what an order changed stays inside what it may change.
 
-use std::path::{Component, Path, PathBuf};
+mod binaries;
+mod content;
+mod drift;
+mod links;
+mod names;
+mod protected;
+mod secrets;
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use serde_json::Value;
 
-use super::findings::{counted, some};
+use super::findings::counted;
+use super::frozen::Frozen;
 use super::scene::{Scene, Tools};
 use super::spec;
 use crate::check::Check;
-use crate::error::{Error, Result};
-use crate::workspace::{Bench, Change, ChangeKind};
+use crate::config::{Drift, Policy};
+use crate::error::{Error, Kind, Result};
+use crate::workspace::{Bench, Change, ChangeKind, Workspace};
+use content::Known;
+use drift::Bounds;
+use names::Twins;
+use protected::{Protected, manifests};
+use secrets::{Secret, Text};
+
+/// The key of `order.json` under which a person names the files that may hold what looks like a secret.
+const MAY_APPEAR: &str = "secrets_may_appear";
+/// The most drifting paths that are named one by one.
+const NAMED_MOST: usize = 20;
+
+/// One change with what its file held and holds. Contents are `None` where there was or is no plain file.
+#[derive(Debug)]
+struct Touched {
+    change: Change,
+    before: Option<Vec<u8>>,
+    now: Option<Vec<u8>>,
+}
+
+/// What an order may do, by its papers and the configuration.
+#[derive(Debug)]
+struct Leave<'a> {
+    policy: &'a Policy,
+    declared: Vec<String>,
+    frozen: Vec<String>,
+    protected: Protected,
+    may_appear: Vec<globset::GlobMatcher>,
+}
+
+/// What was found: faults refuse, remarks are told.
+#[derive(Debug, Default)]
+struct Found {
+    faults: Vec<String>,
+    remarks: Vec<String>,
+    lines: u64,
+}
 
 /// Looks at the changes of the scene's order.
 pub(super) async fn check(tools: &Tools, scene: &Scene) -> Result<Check> {
@@ -17,230 +61,258 @@ pub(super) async fn check(tools: &Tools, scene: &Scene) -> Result<Check> {
         Ok(work) => work,
         Err(answer) => return Ok(answer),
     };
-    let policy = &tools.config.policy;
-    let protected = patterns(&policy.protected)?;
-    let mut declared = spec::declared_of(scene)?;
-    declared.extend(scene.request.files.iter().cloned());
+    let leave = Leave::of(&tools.config.policy, scene)?;
     let changes = tools.workspace.changes(&bench.base.tree, tree).await?;
-
-    let mut faults = Vec::new();
-    for change in &changes {
-        faults.extend(path_fault(change));
-        faults.extend(special_fault(change, bench));
-        if protected.is_match(&change.path) && !declared.contains(&change.path) {
-            faults.push(format!("{} is protected and was not declared", shown(change)));
-        }
-        if change.kind == ChangeKind::Added && change.bytes > policy.max_file_kib * 1024 {
-            let (is, most) = (change.bytes.div_ceil(1024), policy.max_file_kib);
-            faults.push(format!("{} has {is} KiB; a new file may have {most}", shown(change)));
-        }
-        faults.extend(marker_fault(tools, bench, tree, change).await?);
+    let mut found = Found::default();
+    leave.paths(&changes, bench, &mut found);
+    if changes.iter().any(|change| change.kind == ChangeKind::Added) {
+        let twins = Twins::of(&tools.workspace.paths(tree).await?);
+        found.faults.extend(changes.iter().filter_map(|change| twin_fault(&twins, change)));
     }
-    let lines: u64 = changes.iter().map(|c| c.added.unwrap_or(0) + c.removed.unwrap_or(0)).sum();
-    if lines > policy.max_lines {
-        faults.push(format!(
-            "{lines} lines were added and removed; one order may change {}",
-            policy.max_lines
-        ));
-    }
-    Ok(answer(&faults, &changes, &declared, lines))
+    let touched = contents(&tools.workspace, changes, bench, tree).await?;
+    leave.contents(&touched, &mut found);
+    let texts = texts(touched);
+    let files = texts.len();
+    let secrets = tokio::task::spawn_blocking(move || secrets::find(&texts)).await;
+    let secrets = secrets.map_err(|error| {
+        Error::new(Kind::Failed, "failed to look for secrets").caused_by(error)
+    })??;
+    leave.secrets(&secrets, &mut found);
+    Ok(found.answer(files))
 }
 
-fn answer(faults: &[String], changes: &[Change], declared: &[String], lines: u64) -> Check {
-    if let [first, rest @ ..] = faults {
-        let why = match rest.len() {
-            0 => first.clone(),
-            more => format!("{first} (and {more} more)"),
+impl<'a> Leave<'a> {
+    fn of(policy: &'a Policy, scene: &Scene) -> Result<Self> {
+        let mut declared = spec::declared_of(scene)?;
+        declared.extend(scene.request.files.iter().cloned());
+        // GREEN has the word on a list that was tampered with; here it only lets nothing through.
+        let list = match &scene.frozen {
+            Some(proof) => Frozen::load(&scene.papers, proof)?.ok(),
+            None => None,
         };
-        let list: String = faults.iter().map(|fault| format!("- {fault}\n")).collect();
-        return Check::fail_with(
-            why,
-            format!("The change leaves what this order may do:\n\n{list}"),
-        );
+        let frozen = list.into_iter().flat_map(|list| list.files).map(|file| file.path).collect();
+        let protected = Protected::new(&policy.protected)?;
+        let may_appear = may_appear(scene.request.more.get(MAY_APPEAR))?;
+        Ok(Self { policy, declared, frozen, protected, may_appear })
     }
-    let drift: Vec<&str> = changes
-        .iter()
-        .map(|change| change.path.as_str())
-        .filter(|path| !declared.iter().any(|named| covers(named, path)))
-        .collect();
-    let mut line = format!("{}, {} changed", counted(changes.len(), "file"), lines_word(lines));
-    if !drift.is_empty() && !declared.is_empty() {
-        line.push_str(&format!(
-            "; drift: {} not declared ({})",
-            counted(drift.len(), "file"),
-            some(&drift)
-        ));
+
+    /// What can be said of the paths alone.
+    fn paths(&self, changes: &[Change], bench: &Bench, found: &mut Found) {
+        let mut protected = Vec::new();
+        for change in changes {
+            let path = change.path.as_str();
+            let mut fault = |why: &str| found.faults.push(format!("{} {why}", shown(path)));
+            if change.kind == ChangeKind::Added
+                && let Some(why) = names::odd(path)
+            {
+                fault(why);
+            }
+            if change.special
+                && change.kind != ChangeKind::Deleted
+                && let Some(why) = links::fault(path, &bench.path)
+            {
+                fault(&why);
+            }
+            match self.protected.refused(path, &self.declared, &self.frozen) {
+                Some(why) => {
+                    fault(&format!("is protected ({}) and was not declared", why.word()));
+                }
+                None if self.protected.why(path).is_some() => protected.push(path),
+                None => {}
+            }
+        }
+        if !protected.is_empty() {
+            found.remarks.push(format!("protected, and let through: {}", named(&protected)));
+        }
+        self.drift(changes, found);
     }
-    Check::pass(line)
-}
 
-fn lines_word(lines: u64) -> String {
-    counted(usize::try_from(lines).unwrap_or(usize::MAX), "line")
-}
-
-/// A declared folder covers what lies in it.
-fn covers(named: &str, path: &str) -> bool {
-    let folder = named.trim_end_matches('*').trim_end_matches('/');
-    path == named || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
-}
-
-fn shown(change: &Change) -> String {
-    format!("`{}`", change.path.escape_debug())
-}
-
-fn path_fault(change: &Change) -> Option<String> {
-    let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
-    let git = |part: &str| part.eq_ignore_ascii_case(".git");
-    let odd = !Path::new(&change.path).components().all(plain) || change.path.split('/').any(git);
-    odd.then(|| format!("{} is not inside the repository", shown(change)))
-}
-
-/// A symlink may point at something inside the repository; a submodule may not come in.
-fn special_fault(change: &Change, bench: &Bench) -> Option<String> {
-    if !change.special || change.kind == ChangeKind::Deleted {
-        return None;
-    }
-    let link = bench.path.join(&change.path);
-    match std::fs::read_link(&link) {
-        Ok(target) if leads_inside(&link, &target, &bench.path) => None,
-        Ok(target) => Some(format!(
-            "{} is a symlink that leaves the repository (to `{}`)",
-            shown(change),
-            target.display().to_string().escape_debug()
-        )),
-        Err(_) => Some(format!("{} is a submodule, or no plain file", shown(change))),
-    }
-}
-
-fn leads_inside(link: &Path, target: &Path, root: &Path) -> bool {
-    // An absolute target leads nowhere in another checkout, even where it lies inside this one.
-    if target.is_absolute() {
-        return false;
-    }
-    let Some(lexical) = resolved(&link.parent().unwrap_or(root).join(target)) else { return false };
-    let in_git = |path: &Path| path.strip_prefix(root).is_ok_and(|rest| rest.starts_with(".git"));
-    // Where it exists, other symlinks on the way count too.
-    let real = !link.exists() || super::inside(link, root);
-    lexical.starts_with(root) && !in_git(&lexical) && real
-}
-
-/// The path without `.` and `..`, by its text alone.
-fn resolved(path: &Path) -> Option<PathBuf> {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir if !plain.pop() => return None,
-            Component::ParentDir | Component::CurDir => {}
-            other => plain.push(other),
+    fn drift(&self, changes: &[Change], found: &mut Found) {
+        let bounds = match Bounds::new(&self.declared, &self.frozen, &self.policy.allowed) {
+            Ok(bounds) => bounds,
+            Err(error) => return found.faults.push(error.to_string()),
+        };
+        let paths = changes.iter().map(|change| change.path.as_str());
+        // A lock file drifts with its manifest: it is protected, and that is the stricter question.
+        let drift: Vec<&str> =
+            paths.filter(|path| !bounds.hold(path) && manifests(path).is_none()).collect();
+        let told = || format!("{} not declared ({})", counted(drift.len(), "file"), named(&drift));
+        match self.policy.drift {
+            _ if drift.is_empty() => {}
+            Drift::Refuse => found.faults.push(format!("drift: {}", told())),
+            Drift::Tell if self.declared.is_empty() => {
+                found.remarks.push("no files were declared".to_owned());
+            }
+            Drift::Tell => found.remarks.push(format!("drift: {}", told())),
         }
     }
-    Some(plain)
+
+    /// What can be said of the contents, secrets apart.
+    fn contents(&self, touched: &[Touched], found: &mut Found) {
+        let known = known(touched);
+        for file in touched {
+            let (path, kind) = (file.change.path.as_str(), file.change.kind);
+            found.lines += changed_lines(file, &known);
+            let Some(now) = &file.now else { continue };
+            let sizes = (file.before.as_ref().map(Vec::len), now.len());
+            let declared = self.declared.iter().any(|named| named == path);
+            let why = binaries::fault(now, file.before.as_deref(), declared, self.policy)
+                .or_else(|| binaries::too_large(sizes, self.policy.max_file_kib, "file"));
+            found.faults.extend(why.map(|why| format!("{} {why}", shown(path))));
+            let frozen = self.frozen.iter().any(|frozen| frozen == path);
+            if kind != ChangeKind::Deleted
+                && !content::binary(now)
+                && !frozen
+                && let Some(line) = content::conflict(now, &known.new_lines(now))
+            {
+                found.faults.push(format!("{} holds conflict markers (line {line})", shown(path)));
+            }
+        }
+        if found.lines > self.policy.max_lines {
+            let (is, most) = (found.lines, self.policy.max_lines);
+            found
+                .faults
+                .push(format!("{is} lines were added and removed; one order may change {most}"));
+        }
+    }
+
+    fn secrets(&self, secrets: &[Secret], found: &mut Found) {
+        let may = |secret: &&Secret| self.may_appear.iter().any(|glob| glob.is_match(&secret.path));
+        let (named_ones, faults): (Vec<&Secret>, Vec<&Secret>) = secrets.iter().partition(may);
+        for secret in faults {
+            let begins = match secret.begins.as_str() {
+                "" => String::new(),
+                begins => format!(", begins with `{}`", begins.escape_debug()),
+            };
+            found.faults.push(format!(
+                "{} holds what looks like a secret (line {}, rule {}{begins})",
+                shown(&secret.path),
+                secret.line,
+                secret.rule
+            ));
+        }
+        if !named_ones.is_empty() {
+            let mut paths: Vec<&str> = named_ones.iter().map(|secret| &*secret.path).collect();
+            paths.dedup();
+            let count = counted(named_ones.len(), "likely secret");
+            let files = named(&paths);
+            found.remarks.push(format!("{count} let through by order.json ({files})"));
+        }
+    }
 }
 
-async fn marker_fault(
-    tools: &Tools,
+impl Found {
+    fn answer(self, files: usize) -> Check {
+        if let [first, rest @ ..] = self.faults.as_slice() {
+            let why = match rest.len() {
+                0 => first.clone(),
+                more => format!("{first} (and {more} more)"),
+            };
+            let list: String = self.faults.iter().map(|fault| format!("- {fault}\n")).collect();
+            let text = format!(
+                "The change leaves what this order may do:\n\n{list}\nTake these changes back. What has to stay must be \
+                 named: a file under the files of `{}`, or by a person in order.json.\n",
+                spec::SPEC
+            );
+            return Check::fail_with(why, text);
+        }
+        let lines = counted(usize::try_from(self.lines).unwrap_or(usize::MAX), "line");
+        let mut line = format!("{}, {lines} changed", counted(files, "file"));
+        for remark in self.remarks {
+            line.push_str("; ");
+            line.push_str(&remark);
+        }
+        Check::pass(line)
+    }
+}
+
+fn twin_fault(twins: &Twins, change: &Change) -> Option<String> {
+    let twin = (change.kind == ChangeKind::Added).then(|| twins.twin(&change.path)).flatten()?;
+    Some(format!("{} differs only in case from {}", shown(&change.path), shown(twin)))
+}
+
+/// Lines added and removed. A lock file is written by a tool and has no lines to read; a text that some attribute calls
+/// binary has its lines all the same.
+fn changed_lines(file: &Touched, known: &Known<'_>) -> u64 {
+    if manifests(&file.change.path).is_some() {
+        return 0;
+    }
+    match (file.change.added, &file.now) {
+        (None, Some(now)) if !content::binary(now) => {
+            known.new_lines(now).iter().filter(|new| **new).count() as u64
+        }
+        (added, _) => added.unwrap_or(0) + file.change.removed.unwrap_or(0),
+    }
+}
+
+async fn contents(
+    workspace: &Workspace,
+    changes: Vec<Change>,
     bench: &Bench,
     tree: &str,
-    change: &Change,
-) -> Result<Option<String>> {
-    // `added` is unknown for binary files.
-    if change.kind == ChangeKind::Deleted || change.special || change.added.is_none() {
-        return Ok(None);
+) -> Result<Vec<Touched>> {
+    let mut touched = Vec::new();
+    for change in changes {
+        let before = match change.kind {
+            ChangeKind::Added => None,
+            ChangeKind::Modified | ChangeKind::Deleted => {
+                workspace.file(&bench.base.tree, &change.path).await?
+            }
+        };
+        let now = match change.kind {
+            ChangeKind::Deleted => None,
+            ChangeKind::Added | ChangeKind::Modified => workspace.file(tree, &change.path).await?,
+        };
+        touched.push(Touched { change, before, now });
     }
-    let marked = |bytes: Option<Vec<u8>>| bytes.and_then(|bytes| conflict(&bytes));
-    let Some(line) = marked(tools.workspace.file(tree, &change.path).await?) else {
-        return Ok(None);
+    Ok(touched)
+}
+
+fn known(touched: &[Touched]) -> Known<'_> {
+    Known::of(touched.iter().filter_map(|file| file.before.as_deref()))
+}
+
+/// The changed files as texts to look for secrets in.
+fn texts(touched: Vec<Touched>) -> Vec<Text> {
+    let known_lines = known(&touched);
+    let new: Vec<Vec<bool>> = touched
+        .iter()
+        .map(|file| file.now.as_deref().map(|now| known_lines.new_lines(now)).unwrap_or_default())
+        .collect();
+    let text = |(file, new): (Touched, Vec<bool>)| {
+        let now = file.now.unwrap_or_default();
+        let path = file.change.path;
+        let wide = now.starts_with(b"\xff\xfe") || now.starts_with(b"\xfe\xff");
+        let no_guessing = manifests(&path).is_some() || (content::binary(&now) && !wide);
+        let content = content::as_utf8(now);
+        // The lines of UTF-16 were not told apart: all of them count as new.
+        let new = if wide { vec![true; content::lines(&content).count()] } else { new };
+        Text { path, content, new, no_guessing }
     };
-    // A file about conflicts may have had such lines before.
-    let before = marked(tools.workspace.file(&bench.base.tree, &change.path).await?);
-    Ok(before.is_none().then(|| format!("{} holds conflict markers (line {line})", shown(change))))
+    touched.into_iter().zip(new).map(text).collect()
 }
 
-/// The line (from 1) of the first whole set of conflict markers.
-fn conflict(bytes: &[u8]) -> Option<usize> {
-    let mut begun = None;
-    let mut parted = false;
-    for (at, line) in bytes.split(|&b| b == b'\n').enumerate() {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.starts_with(b"<<<<<<< ") {
-            begun = Some(at + 1);
-            parted = false;
-        } else if line == b"=======" {
-            parted = begun.is_some();
-        } else if line.starts_with(b">>>>>>> ") && parted {
-            return begun;
-        }
-    }
-    None
+/// The files that a person named in `order.json`.
+fn may_appear(value: Option<&Value>) -> Result<Vec<globset::GlobMatcher>> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let words: Option<Vec<&str>> =
+        value.as_array().and_then(|list| list.iter().map(Value::as_str).collect());
+    let words = words.ok_or_else(|| {
+        Error::usage(format!("failed to read {MAY_APPEAR} in order.json: it is no list of paths"))
+            .hint(format!("write it like \"{MAY_APPEAR}\": [\"tests/keys/example.pem\"]"))
+    })?;
+    words.iter().map(|word| protected::pattern(word, MAY_APPEAR)).collect()
 }
 
-/// The protected patterns: `*` stays within a name, `**` crosses folders.
-fn patterns(words: &[String]) -> Result<GlobSet> {
-    let mut set = GlobSetBuilder::new();
-    for word in words {
-        let glob = GlobBuilder::new(word).literal_separator(true).build().map_err(|error| {
-            Error::usage(format!("[policy] protected has the pattern {word:?}"))
-                .caused_by(error)
-                .hint("correct that pattern in shopfloor.toml")
-        })?;
-        set.add(glob);
-    }
-    set.build().map_err(|error| {
-        Error::usage("failed to read [policy] protected")
-            .caused_by(error)
-            .hint("correct the patterns in shopfloor.toml")
-    })
+fn shown(path: &str) -> String {
+    format!("`{}`", path.escape_debug())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stays_within_a_name_and_two_cross_folders() {
-        let set = patterns(&crate::config::Policy::default().protected).unwrap();
-        for path in [".github/workflows/a.yml", ".gitattributes", "shopfloor.toml", ".ci/run"] {
-            assert!(set.is_match(path), "{path}");
-        }
-        for path in ["src/shopfloor.toml", ".gitignore", "github/x", ".gitx/y"] {
-            assert!(!set.is_match(path), "{path}");
-        }
-        let error = patterns(&["a[".to_owned()]).unwrap_err();
-        assert!(error.to_string().contains("a[") && error.next_step().is_some(), "{error}");
+fn named(paths: &[&str]) -> String {
+    let mut text: Vec<String> =
+        paths.iter().take(NAMED_MOST).map(|path| path.escape_debug().to_string()).collect();
+    if paths.len() > NAMED_MOST {
+        text.push(format!("and {} more", paths.len() - NAMED_MOST));
     }
-
-    #[test]
-    fn conflict_markers_count_as_a_set_only() {
-        assert_eq!(conflict(b"a\n<<<<<<< ours\nb\n=======\nc\n>>>>>>> theirs\n"), Some(2));
-        assert_eq!(conflict(b"<<<<<<< ours\r\n=======\r\n>>>>>>> theirs\r\n"), Some(1));
-        assert_eq!(conflict(b"Title\n=======\n\n>>>>>>> quoted\n"), None);
-        assert_eq!(conflict(b"<<<<<<< ours\n"), None);
-    }
-
-    #[test]
-    fn a_declared_folder_covers_what_lies_in_it() {
-        for named in ["src", "src/", "src/**", "src/*", "src/a.rs"] {
-            assert!(covers(named, "src/a.rs"), "{named}");
-        }
-        assert!(!covers("src/a", "src/a.rs") && !covers("sr", "src/a.rs"));
-    }
-
-    #[test]
-    fn a_links_target_is_followed_by_its_text_and_for_real() {
-        let root = tempfile::tempdir().unwrap();
-        let root = root.path().canonicalize().unwrap();
-        std::fs::write(root.join("here"), "x").unwrap();
-        for (target, inside) in [
-            ("here", true),
-            ("./gone", true),
-            ("../x", false),
-            ("/etc/passwd", false),
-            (".git/config", false),
-        ] {
-            let link = root.join("link");
-            drop(std::fs::remove_file(&link));
-            std::os::unix::fs::symlink(target, &link).unwrap();
-            assert_eq!(leads_inside(&link, Path::new(target), &root), inside, "{target}");
-        }
-    }
+    text.join(", ")
 }

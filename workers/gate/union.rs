@@ -52,11 +52,16 @@ impl Ruled {
     }
 }
 
-/// Tests the scenes' orders together and lands what is green. One outcome per scene, in their order.
-pub(super) async fn union(tools: &Tools, scenes: &[Scene], stop: &Stop) -> Vec<Ruled> {
+/// Tests the scenes' orders together and lands what is green and still `ours`. One outcome per scene, in their order.
+pub(super) async fn union(
+    tools: &Tools,
+    scenes: &[Scene],
+    ours: &Ours<'_>,
+    stop: &Stop,
+) -> Vec<Ruled> {
     let ruled = scenes.iter().map(|_| None).collect();
     let trials = Trials::new(tools, stop);
-    let mut shift = Shift { tools, stop, scenes, ruled, trials };
+    let mut shift = Shift { tools, stop, scenes, ours, ruled, trials };
     let limit = tools.config.project.test.timeout.saturating_mul(20).max(Duration::from_secs(60));
     match lock::take(&tools.floor, "union.lock", limit, stop).await {
         Ok(_guard) => {
@@ -71,11 +76,15 @@ pub(super) async fn union(tools: &Tools, scenes: &[Scene], stop: &Stop) -> Vec<R
     shift.ruled.into_iter().map(|ruled| ruled.unwrap_or_else(left)).collect()
 }
 
+/// Whether an order may still be landed by us: asked right before it is, since the tests may have taken hours.
+pub(super) type Ours<'a> = dyn Fn(&Scene) -> bool + Sync + 'a;
+
 /// One union under way.
 struct Shift<'a> {
     tools: &'a Tools,
     stop: &'a Stop,
     scenes: &'a [Scene],
+    ours: &'a Ours<'a>,
     ruled: Vec<Option<Ruled>>,
     trials: Trials<'a>,
 }
@@ -95,6 +104,7 @@ impl<'a> Shift<'a> {
         self.enter().await;
         for _ in 0..MOST_ROUNDS {
             let base = self.tools.workspace.base().await?;
+            self.find_landed(&base).await?;
             loop {
                 match self.round(&base).await? {
                     Round::Over => return Ok(()),
@@ -131,7 +141,7 @@ impl<'a> Shift<'a> {
         let members = self.members()?;
         let line = line::compose(&self.tools.workspace, base, &members).await?;
         let Some(tip) = line.tip().cloned() else {
-            self.rule_others(&line, base);
+            self.rule_others(&line, base).await?;
             return Ok(Round::Over);
         };
         match self.trials.of(base, &tip).await? {
@@ -164,6 +174,17 @@ impl<'a> Shift<'a> {
         tip: &Commit,
         flaky: bool,
     ) -> Result<Round> {
+        let lost = line.links.iter().filter(|link| !(self.ours)(&self.scenes[link.index]));
+        let lost: Vec<usize> = lost.map(|link| link.index).collect();
+        if !lost.is_empty() {
+            for index in lost {
+                self.ruled[index] = Some(Ruled::plain(Check::could_not_run(
+                    "its claim was lost while the union was tested",
+                    "nothing: somebody else decides about it",
+                )));
+            }
+            return Ok(Round::Dropped);
+        }
         let order = |link: &Link| (self.scenes[link.index].order.clone(), link.commit.clone());
         let landing: Vec<(OrderId, Commit)> = line.links.iter().map(order).collect();
         match self.tools.workspace.land(base, &landing).await? {
@@ -190,15 +211,38 @@ impl<'a> Shift<'a> {
             let runs = self.trials.on(&tip.tree).to_vec();
             self.ruled[link.index] = Some(Ruled { runs, ..Ruled::plain(check) });
         }
-        self.rule_others(line, base);
+        self.rule_others(line, tip).await?;
         Ok(Round::Over)
     }
 
-    /// Rules upon those that the landed line does not hold.
-    fn rule_others(&mut self, line: &Line, base: &Commit) {
+    /// Rules upon those whose landing a crash kept from being told. Found by their commits: what landed on top of them
+    /// since may have changed the same lines, and they must not be put there once more.
+    async fn find_landed(&mut self, base: &Commit) -> Result<()> {
+        for member in self.members()? {
+            let Member { index, scene, bench, tree, .. } = member;
+            let landed = self.tools.workspace.landed(&scene.order, &bench.base, tree, base);
+            if let Some(commit) = landed.await? {
+                let as_what = format!(": it landed as {}", short(&commit.commit));
+                self.ruled[index] = Some(self.present(base, &as_what).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The outcome of an order whose change `base` holds: a pass, if the tests pass there.
+    async fn present(&self, base: &Commit, as_what: &str) -> Result<Ruled> {
+        let known = baseline(self.tools, base, self.stop).await?;
+        let (short, shown) = (short(&base.commit), known.shown());
+        let pass =
+            || Check::pass(format!("the base {short} holds this work already{as_what}; {shown}"));
+        let check = known.in_the_way().unwrap_or_else(pass);
+        Ok(Ruled { runs: known.runs, ..Ruled::plain(check) })
+    }
+
+    /// Rules upon those that the line does not hold; `base` is its tip, or what it would have stood on.
+    async fn rule_others(&mut self, line: &Line, base: &Commit) -> Result<()> {
         for &index in &line.present {
-            let shown = format!("the base {} holds this work already", short(&base.commit));
-            self.ruled[index] = Some(Ruled::plain(Check::pass(shown)));
+            self.ruled[index] = Some(self.present(base, "").await?);
         }
         for (index, error) in &line.unable {
             self.ruled[*index] = Some(Ruled::plain(unable(error)));
@@ -207,6 +251,7 @@ impl<'a> Shift<'a> {
             let ruled = Ruled::plain(conflict(met));
             self.ruled[met.index] = Some(Ruled { rework: true, ..ruled });
         }
+        Ok(())
     }
 
     /// Takes the first order out with which the line fails, if it is one of theirs and not the base.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::floor::unix_now;
-use crate::history::{Entry, History, Kind};
+use crate::history::{Entry, History, Kind, OpenClaim};
 use crate::holder::{Holder, WorkerId};
 use crate::order::{OrderId, Request};
 use crate::stage::Pipeline;
@@ -299,6 +299,22 @@ impl Queue for MemoryQueue {
             open(&self.alive).dead.remove(&worker);
         }
         Ok(recovered)
+    }
+
+    fn give_back_all(&self, enlisted: &Enlisted) -> Result<Vec<(OrderId, State)>> {
+        let mut back = Vec::new();
+        for (id, slot) in open(&self.orders).iter_mut() {
+            let held = slot.history.open.clone();
+            let Some(held) = held.filter(|held| held.worker == enlisted.worker) else { continue };
+            let OpenClaim { generation, worker, session, state, .. } = held;
+            let holder = Holder { worker, session };
+            let grant = Grant { id: id.clone(), generation, state, holder };
+            let release = Release::lost("it could not be given back before");
+            slot.add(entries::release(&grant, &release));
+            back.push((id.clone(), slot.state.clone()));
+        }
+        back.iter().for_each(|(_, state)| self.ring(state));
+        Ok(back)
     }
 
     fn sweep(&self) -> Result<Swept> {

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::failure::Class;
 use crate::history::History;
 use crate::holder::{Holder, SessionId, WorkerId};
@@ -241,6 +241,11 @@ pub trait Queue: Send + Sync + fmt::Debug {
     /// leave it for later, when something can't be ended); then every order it held is ready again.
     fn recover(&self, undertaker: &dyn Fn(&WorkerId) -> bool) -> Result<Vec<Recovered>>;
 
+    /// Gives back (class `lost`) whatever this worker still holds on record. Only for a worker that has no [`Claim`] in
+    /// hand: what is found then could not be given back when it should have been, since the disk was full or the order
+    /// was broken. What can't be given back now either stays for the next call. The orders, and where they stand.
+    fn give_back_all(&self, enlisted: &Enlisted) -> Result<Vec<(OrderId, State)>>;
+
     /// Rebuilds the index from the orders themselves, and reconciles each one. One process at a time; the others
     /// return at once with nothing done.
     fn sweep(&self) -> Result<Swept>;
@@ -315,7 +320,7 @@ impl Claim {
     pub fn advance(mut self, step: &Move) -> Result<Moved> {
         let Some(queue) = self.queue.clone() else { return Ok(Moved::Done) };
         // On an error `self` is dropped with its queue still in it, which gives the order back.
-        let moved = queue.advance(&self.grant, step, false)?;
+        let moved = unless_broken(queue.advance(&self.grant, step, false), Err)?;
         self.queue = None;
         Ok(moved.map_or_else(Moved::LostClaim, |_| Moved::Done))
     }
@@ -325,7 +330,7 @@ impl Claim {
         let Some(queue) = self.queue.clone() else {
             return Ok(Kept::LostClaim("the claim was used up".to_owned()));
         };
-        let moved = queue.advance(&self.grant, step, true)?;
+        let moved = unless_broken(queue.advance(&self.grant, step, true), Err)?;
         self.queue = None;
         match moved {
             Err(why) => Ok(Kept::LostClaim(why)),
@@ -340,7 +345,7 @@ impl Claim {
     /// Gives the order back where it stands.
     pub fn release(mut self, release: &Release) -> Result<Moved> {
         match self.queue.take() {
-            Some(queue) => queue.release(&self.grant, release),
+            Some(queue) => unless_broken(queue.release(&self.grant, release), Moved::LostClaim),
             None => Ok(Moved::Done),
         }
     }
@@ -355,9 +360,18 @@ impl Claim {
     /// Writes a remark into the order's journal.
     pub fn note(&self, note: &Note) -> Result<Moved> {
         match &self.queue {
-            Some(queue) => queue.note(&self.grant, note),
+            Some(queue) => unless_broken(queue.note(&self.grant, note), Moved::LostClaim),
             None => Ok(Moved::LostClaim("the claim was used up".to_owned())),
         }
+    }
+}
+
+/// An order that can't be reached any more costs its own claim and nothing else: whoever holds it goes on with the
+/// others. The claim stays on record, for `give_back_all` or recovery.
+fn unless_broken<T>(done: Result<T>, lost: impl FnOnce(String) -> T) -> Result<T> {
+    match done {
+        Err(error) if error.kind() == Kind::BrokenOrder => Ok(lost(error.to_string())),
+        done => done,
     }
 }
 
@@ -366,7 +380,7 @@ impl Drop for Claim {
         let Some(queue) = self.queue.take() else { return };
         let release = Release::lost("given back");
         if let Err(error) = queue.release(&self.grant, &release) {
-            // Nothing is lost: the claim is on record, and recovery gives it back once this process is gone.
+            // Nothing is lost: the claim is on record, and `give_back_all` finds it, or recovery once we are gone.
             tracing::warn!(order = %self.grant.id, %error, "could not give an order back");
         }
     }

@@ -34,7 +34,7 @@ impl Workspace {
 
     /// The lock under which the line of finished work moves.
     pub(super) async fn land_lock(&self) -> Result<Lock> {
-        Lock::take(&self.locks, "land").await
+        Lock::take(&self.locks, "land", &self.git.stop).await
     }
 
     /// The freshest base, for one who holds the lock.

@@ -22,7 +22,7 @@ impl Workspace {
             return Err(Error::usage(format!("{name:?} can't be the name of a checkout")));
         }
         let path = self.root.join(".checkout").join(name);
-        let _lock = Lock::take(&self.locks, &format!("checkout-{name}")).await?;
+        let _lock = Lock::take(&self.locks, &format!("checkout-{name}"), &self.git.stop).await?;
         let admin = match self.admin(&path).filter(|_| is_folder(&path)) {
             Some(admin) => {
                 clear_locks(&admin);

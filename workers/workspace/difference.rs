@@ -61,6 +61,14 @@ impl Workspace {
         Ok(text)
     }
 
+    /// All the paths of a tree.
+    pub async fn paths(&self, tree: &str) -> Result<Vec<String>> {
+        let args = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", object(tree)?];
+        let listed = self.git.call("list the files of a tree", &args).done().await?;
+        let names = listed.split(|&b| b == 0).filter(|name| !name.is_empty());
+        Ok(names.map(path_text).collect())
+    }
+
     /// A file's bytes in a tree; `None` when it is not there or not a plain file.
     pub async fn file(&self, tree: &str, path: &str) -> Result<Option<Vec<u8>>> {
         let args = ["ls-tree", "-z", "--full-tree", object(tree)?, "--"];

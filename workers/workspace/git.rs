@@ -33,6 +33,8 @@ pub(super) struct Git {
     pub(super) identity: (String, String),
     /// Major and minor version.
     pub(super) version: (u32, u32),
+    /// Ends every call, and every wait for a lock, when an end is wanted at once.
+    pub(super) stop: Stop,
 }
 
 /// What git answered.
@@ -131,11 +133,12 @@ impl Call<'_> {
         let mut pairs = self.git.settings.pairs.clone();
         if self.drivers {
             let list = self.program(&["config", "--list", "-z"].map(OsString::from), &pairs);
-            let listed = run(&list, "read git's settings", &[], usize::MAX).await?.checked()?;
+            let listed = run(&list, "read git's settings", &[], usize::MAX, &self.git.stop);
+            let listed = listed.await?.checked()?;
             pairs.extend(self.git.settings.drivers_off(&settings::parse(&listed)));
         }
         let program = self.program(&self.args, &pairs);
-        run(&program, &self.doing, &self.input, self.most).await
+        run(&program, &self.doing, &self.input, self.most, &self.git.stop).await
     }
 
     /// Makes the call, which must end with code 0.
@@ -232,8 +235,14 @@ pub(super) fn plain(dir: &Path, cookie: &str, args: Vec<OsString>, pairs: &Pairs
 }
 
 /// Runs it. `doing` reads on from "failed to".
-pub(super) async fn run(program: &Program, doing: &str, input: &[u8], most: usize) -> Result<Said> {
-    let captured = program.capture(input, LIMIT, most, &Stop::new()).await;
+pub(super) async fn run(
+    program: &Program,
+    doing: &str,
+    input: &[u8],
+    most: usize,
+    stop: &Stop,
+) -> Result<Said> {
+    let captured = program.capture(input, LIMIT, most, stop).await;
     let captured = captured.map_err(|error| match program.dir.is_dir() {
         true => error.hint("install git 2.38 or newer, and see that it is found in PATH"),
         false => error,

@@ -2,7 +2,7 @@
 
 use super::names::{READY, branch_ref, short};
 use super::refs::{Moved, Moves};
-use super::{Commit, Landed, Workspace};
+use super::{Commit, Composed, Landed, Workspace};
 use crate::error::{Error, Kind, Result};
 use crate::order::OrderId;
 
@@ -26,6 +26,33 @@ impl Workspace {
                 false => Ok(Landed::BaseMoved),
             },
         }
+    }
+
+    /// The commit with which exactly this change (from `base` to `tree`) landed for the order, when `onto` holds it: a
+    /// landing that a crash kept from being told. The order's branch names it. An agent can move that branch, but not to a
+    /// commit on the line that makes this very change to its parent.
+    pub async fn landed(
+        &self,
+        id: &OrderId,
+        base: &Commit,
+        tree: &str,
+        onto: &Commit,
+    ) -> Result<Option<Commit>> {
+        let Some(tip) = self.tip(&branch_ref(id)).await? else { return Ok(None) };
+        if tip.commit == base.commit || !self.is_ancestor(&tip.commit, &onto.commit).await? {
+            return Ok(None);
+        }
+        let parents = self.parents(&tip.commit).await?;
+        let [parent] = &parents[..] else { return Ok(None) };
+        let args = ["rev-parse", "--verify", "--end-of-options", &format!("{parent}^{{tree}}")];
+        let below = self.git.call("read a commit", &args).line().await?;
+        let parent = Commit { commit: parent.clone(), tree: below };
+        Ok(match self.compose(&parent, base, tree, "landed").await? {
+            Composed::Clean(again) if again.tree == tip.tree && tip.tree != parent.tree => {
+                Some(tip)
+            }
+            Composed::Clean(_) | Composed::Conflict { .. } => None,
+        })
     }
 
     async fn landing(

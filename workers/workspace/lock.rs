@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
+use crate::stop::Stop;
 
 /// How long we wait for another process. What is done under a lock takes seconds at most, a first checkout of a very
 /// large repository excepted.
@@ -19,8 +20,8 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock file `name` in `folder`.
-    pub(super) async fn take(folder: &Path, name: &str) -> Result<Self> {
+    /// Waits for the lock file `name` in `folder`, and no longer than until an end is wanted at once.
+    pub(super) async fn take(folder: &Path, name: &str, stop: &Stop) -> Result<Self> {
         let path = folder.join(format!("{name}.lock"));
         let begun = Instant::now();
         loop {
@@ -34,7 +35,15 @@ impl Lock {
                     .hint(format!("see who does: fuser -v {}", path.display())));
             }
             // Not a fixed beat, or two waiters would always meet.
-            tokio::time::sleep(Duration::from_millis(fastrand::u64(4..24))).await;
+            let beat = Duration::from_millis(fastrand::u64(4..24));
+            tokio::select! {
+                () = tokio::time::sleep(beat) => {}
+                () = stop.now_asked() => {
+                    let message = format!("stopped while waiting for {}", path.display());
+                    return Err(Error::new(Kind::Environment, message)
+                        .hint("nothing: it is done again when the worker runs again"));
+                }
+            }
         }
     }
 
@@ -76,14 +85,26 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn nobody_waits_for_a_lock_once_an_end_is_wanted_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let stop = Stop::new();
+        let held = Lock::take(folder.path(), "x", &stop).await.unwrap();
+        stop.ask_now();
+        let error = Lock::take(folder.path(), "x", &stop).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Environment);
+        drop(held);
+        drop(Lock::take(folder.path(), "x", &stop).await.unwrap());
+    }
+
+    #[tokio::test]
     async fn a_lock_is_exclusive_even_when_its_file_was_taken_away() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Lock::take(folder.path(), "x").await.unwrap();
+        let first = Lock::take(folder.path(), "x", &Stop::new()).await.unwrap();
         assert!(attempt(&first.path).unwrap().is_none());
         first.remove();
-        let second = Lock::take(folder.path(), "x").await.unwrap();
+        let second = Lock::take(folder.path(), "x", &Stop::new()).await.unwrap();
         assert!(second.path.exists() && attempt(&second.path).unwrap().is_none());
         drop(second);
-        drop(Lock::take(folder.path(), "x").await.unwrap());
+        drop(Lock::take(folder.path(), "x", &Stop::new()).await.unwrap());
     }
 }

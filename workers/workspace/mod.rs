@@ -125,4 +125,9 @@ impl Workspace {
     pub fn project(&self) -> &Path {
         &self.project
     }
+
+    /// The folder of all worktrees.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
 }

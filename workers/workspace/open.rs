@@ -9,6 +9,7 @@ use super::git::{self, Git, Said};
 use super::names::path_text;
 use super::settings::{self, Settings};
 use crate::error::{Error, Kind, Result};
+use crate::stop::Stop;
 
 /// The first version that merges without a working tree.
 const OLDEST: (u32, u32) = (2, 38);
@@ -50,6 +51,7 @@ impl Workspace {
                 identity("user.email", "shopfloor@localhost"),
             ),
             version,
+            stop: Stop::new(),
         };
         let workspace = Self { project, project_git_dir, root, locks, base_branch, git };
         workspace.check_place().await?;
@@ -59,6 +61,14 @@ impl Workspace {
         }
         workspace.check_branches().await?;
         Ok(workspace)
+    }
+
+    /// The same workspace, whose calls end when `stop` wants an end at once. Whatever git is at then is left as a crash
+    /// would leave it.
+    #[must_use]
+    pub fn heeding(mut self, stop: &Stop) -> Self {
+        self.git.stop = stop.clone();
+        self
     }
 
     /// What is uncommitted in the project, one line; `None` when it is clean. (It stays there, untouched and unused.)
@@ -148,7 +158,7 @@ impl Look<'_> {
         if let Some(folder) = std::env::var_os("XDG_CONFIG_HOME") {
             program = program.env("XDG_CONFIG_HOME", folder);
         }
-        git::run(&program, doing, &[], usize::MAX).await
+        git::run(&program, doing, &[], usize::MAX, &Stop::new()).await
     }
 
     async fn version(&self) -> Result<(u32, u32)> {
@@ -177,6 +187,15 @@ impl Look<'_> {
                 "{shown} has no files checked out: it is a bare repository"
             ))
             .hint("work in a clone of it: git clone <it> <folder>"));
+        }
+        if said.code != 0 && self.project.join(".git").is_file() {
+            let remark = said.remarks.lines().next().unwrap_or_default().to_owned();
+            return Err(Error::usage(format!(
+                "{shown} is no git working tree: its file .git leads nowhere ({remark})"
+            ))
+            .hint(
+                "bring back the repository it belongs to (git worktree repair), or clone it anew",
+            ));
         }
         if said.code != 0 && said.remarks.contains("not a git repository") {
             return Err(Error::usage(format!("{shown} is not a git repository")).hint(format!(

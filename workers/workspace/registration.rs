@@ -52,7 +52,7 @@ impl Workspace {
     /// The admin folder.
     pub(super) async fn register(&self, path: &Path, head: Head<'_>) -> Result<PathBuf> {
         // Side by side, `git worktree add` fails in 13-24 % of calls.
-        let lock = Lock::take(&self.locks, "worktree").await?;
+        let lock = Lock::take(&self.locks, "worktree", &self.git.stop).await?;
         self.unregister(path)?;
         let there = is_folder(path);
         let at = if there { self.fresh_place(path)? } else { path.to_owned() };
@@ -97,7 +97,7 @@ impl Workspace {
 
     /// Unties the folder; its content stays.
     pub(super) async fn untie(&self, path: &Path) -> Result<()> {
-        let _lock = Lock::take(&self.locks, "worktree").await?;
+        let _lock = Lock::take(&self.locks, "worktree", &self.git.stop).await?;
         self.unregister(path)
     }
 

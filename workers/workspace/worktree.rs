@@ -97,7 +97,7 @@ impl Workspace {
     }
 
     async fn order_lock(&self, id: &OrderId) -> Result<Lock> {
-        Lock::take(&self.locks, &format!("order-{id}")).await
+        Lock::take(&self.locks, &format!("order-{id}"), &self.git.stop).await
     }
 
     /// Makes the worktree stand on `onto` with the content of `tree`, whatever it was before. Each step can be done

@@ -221,8 +221,7 @@ impl Conversation {
         let testimony = read_testimony(result, turn, &self.nonce);
         // The CLI says at every message that it begins; where it has always done so, a result before that is a
         // late one of the turn before.
-        let repeats = self.given > 1 && self.inits + 1 >= self.given;
-        if repeats && !turn.began && !matches!(testimony, Some(Ok(_))) {
+        if self.repeats() && !turn.began && !matches!(testimony, Some(Ok(_))) {
             self.count("result of an earlier turn");
             return;
         }
@@ -250,6 +249,11 @@ impl Conversation {
         self.turn_over(end, usage);
     }
 
+    /// True when the CLI has said before every message so far that it begins, the last one perhaps excepted.
+    fn repeats(&self) -> bool {
+        self.given > 1 && self.inits + 1 >= self.given
+    }
+
     fn turn_over(&mut self, end: TurnEnd, usage: Usage) {
         if let Some(turn) = self.turn.take() {
             self.out.push_back(Said::TurnEnded { order: turn.order, end, usage });
@@ -262,6 +266,8 @@ impl Conversation {
         let started = self.spoke || matches!(ended, Ended::Exit(0) | Ended::Signal(_));
         let class = match &self.turn {
             Some(turn) if turn.interrupted => Class::Lost,
+            // It ended between two turns: the next one was given to nobody, and its order is not to blame.
+            Some(turn) if self.repeats() && !turn.began => Class::Lost,
             // It never said a word and gave up: a flag it does not know, no permission, no such file.
             _ if !started => Class::Env,
             _ => Class::Crash,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, FULL, Kind, Result};
 
 /// Inodes that are kept free: an order and its session take a few dozen.
 const INODES_KEPT: u64 = 256;
@@ -38,10 +38,11 @@ pub(super) fn check(folder: &Path, free_mib: u64) -> Result<()> {
     Ok(())
 }
 
-/// Adds to an error about a full disk how full it is.
+/// Adds to an error about a full disk how full it is, unless it says so itself.
 pub(super) fn told(error: Error, folder: &Path) -> Error {
+    let vague = error.kind() == Kind::DiskFull && error.next_step() == Some(FULL);
     match Room::at(folder) {
-        Some(room) if error.kind() == Kind::DiskFull && room.mib < 1024 => {
+        Some(room) if vague && room.mib < 1024 => {
             let inodes = room.inodes.map_or_else(String::new, |n| format!(" and {n} inodes"));
             error.hint(format!(
                 "{} MiB{inodes} are free on the file system of {}: free some space; nothing was lost",

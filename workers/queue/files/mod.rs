@@ -60,6 +60,8 @@ pub struct Options {
     pub free_mib: u64,
     /// Seconds an order rests after a crash.
     pub crash_backoff_secs: u64,
+    /// Try the file system out when the queue is opened. Not for those who only look: a trial writes.
+    pub trial: bool,
 }
 
 impl Default for Options {
@@ -69,6 +71,7 @@ impl Default for Options {
             pipeline: stages::pipeline(),
             free_mib: limits.free_mib,
             crash_backoff_secs: limits.backoff.as_secs(),
+            trial: true,
         }
     }
 }
@@ -105,7 +108,7 @@ impl FileQueue {
             std::path::absolute(folder).map_err(|error| Error::io("find", folder, error))?;
         let floor = Floor::of_queue(&folder);
         let identity = identity::Identity::read(&floor)?;
-        fitness::check(&floor)?;
+        fitness::check(&floor, options.trial)?;
         let index = Index::new(floor.ready());
         Ok(Arc::new(Self { folder, floor, id: identity.queue, index, options }))
     }
@@ -201,6 +204,10 @@ impl Queue for FileQueue {
 
     fn recover(&self, undertaker: &dyn Fn(&WorkerId) -> bool) -> Result<Vec<Recovered>> {
         self.told(self.bring_back(undertaker))
+    }
+
+    fn give_back_all(&self, enlisted: &Enlisted) -> Result<Vec<(OrderId, State)>> {
+        self.told(self.give_back_left(&enlisted.worker))
     }
 
     fn sweep(&self) -> Result<Swept> {

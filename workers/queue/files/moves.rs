@@ -8,7 +8,7 @@ use super::mutex::{self, Locked, Taken};
 use super::ready::Marker;
 use super::reconcile::{Standing, reconcile};
 use super::{FileQueue, claims, disk, hold, liveness, request, state_file};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::history::Entry;
 use crate::holder::Holder;
 use crate::order::OrderId;
@@ -28,13 +28,17 @@ impl FileQueue {
         holder: &Holder,
     ) -> Result<Claiming> {
         disk::check(&self.folder, self.options.free_mib)?;
-        let locked = match mutex::take(&self.folder, id, Duration::ZERO)? {
-            Taken::Locked(locked) => locked,
-            Taken::Busy => return Ok(Claiming::Skipped(Skip::Busy)),
-            Taken::Gone => {
+        let locked = match mutex::take(&self.folder, id, Duration::ZERO) {
+            Ok(Taken::Locked(locked)) => locked,
+            Ok(Taken::Busy) => return Ok(Claiming::Skipped(Skip::Busy)),
+            Ok(Taken::Gone) => {
                 self.index.clear_all(from, id)?;
                 return Ok(Claiming::Skipped(Skip::Gone));
             }
+            Err(error) if error.kind() == Kind::BrokenOrder => {
+                return self.unlockable(id, from, error);
+            }
+            Err(error) => return Err(error),
         };
         let folder = &locked.folder;
         let mut standing = match reconcile(&self.options.pipeline, &locked)? {
@@ -68,6 +72,17 @@ impl FileQueue {
         }
         drop(locked);
         Ok(Claiming::Won(Box::new(Claim::new(grant, request, history, self))))
+    }
+
+    /// An order whose lock can't be had for its own fault is put on hold, so that it is not tried at every look.
+    fn unlockable(&self, id: &OrderId, from: &State, error: Error) -> Result<Claiming> {
+        let Some(folder) = OrderFolder::open(&self.folder, id)? else { return Err(error) };
+        let why = match error.next_step() {
+            Some(hint) => format!("{error}; {hint}"),
+            None => error.to_string(),
+        };
+        hold::by_machine(&folder, None, &why);
+        self.skipped(from, &folder, Skip::Held(why))
     }
 
     /// What stands between an order and a claim, if anything does.
@@ -156,7 +171,15 @@ impl FileQueue {
 
     /// Locks the order of `grant` and checks that the claim is still ours. The inner error says why it is not.
     fn under(&self, grant: &Grant) -> Result<Result<(Locked, Standing), String>> {
-        let Some(locked) = mutex::take_patiently(&self.folder, &grant.id, PATIENCE)? else {
+        // A lock that is never given back (its holder was stopped) concerns this order and no other.
+        let locked =
+            mutex::take_patiently(&self.folder, &grant.id, PATIENCE).map_err(
+                |error| match error.kind() {
+                    Kind::TimedOut => error.of_kind(Kind::BrokenOrder),
+                    _ => error,
+                },
+            )?;
+        let Some(locked) = locked else {
             claims::remove_mark(&self.floor, &grant.holder.worker, &grant.id);
             return Ok(Err("the order is gone".to_owned()));
         };
@@ -169,7 +192,8 @@ impl FileQueue {
             return Ok(Ok((locked, standing)));
         };
         if history.open.as_ref().is_none_or(|open| open.worker != grant.holder.worker) {
-            claims::remove_mark(&self.floor, &grant.holder.worker, &grant.id);
+            // A move that was committed and then failed ends here: its marker is still to be made.
+            self.let_go(&locked, &standing, grant);
         }
         Ok(Err(lost))
     }

@@ -155,13 +155,14 @@ impl FileQueue {
         standing.journal.append(folder, vec![entry])?;
         let month = self.floor.archive().join(jiff::Zoned::now().strftime("%Y-%m").to_string());
         make_folder(&month)?;
-        for copy in 1..1_000 {
+        let mut copy = 1;
+        loop {
             let name = if copy == 1 { id.to_string() } else { format!("{id}~{copy}") };
             let place = month.join(name);
             match rustix::fs::renameat_with(CWD, &folder.path, CWD, &place, RenameFlags::NOREPLACE)
             {
                 Ok(()) => break,
-                Err(Errno::EXIST) => {}
+                Err(Errno::EXIST) if copy < 10_000 => copy += 1,
                 Err(error) => return Err(failed("rename an order to", &place, error)),
             }
         }

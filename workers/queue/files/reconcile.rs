@@ -43,6 +43,12 @@ pub(super) enum Finding {
     Broken(String),
 }
 
+fn unknown(pipeline: &Pipeline, state: &State) -> String {
+    let known = pipeline.states();
+    let known: Vec<&str> = known.iter().map(State::as_str).collect();
+    format!("no stage knows the state {state} (there are {})", known.join(", "))
+}
+
 /// Compares `.state` with the journal. Pure.
 pub(super) fn find(
     id: &OrderId,
@@ -62,7 +68,7 @@ pub(super) fn find(
     }
     let legal = |state: &State, finding: fn(State) -> Finding| match pipeline.knows(state) {
         true => finding(state.clone()),
-        false => Finding::Broken(format!("no stage knows the state {state}")),
+        false => Finding::Broken(unknown(pipeline, state)),
     };
     let last = journal.last_move.as_ref().and_then(|last| Some((last, last.to.as_ref()?)));
     match (last, found) {

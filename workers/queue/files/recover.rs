@@ -1,4 +1,5 @@
-//! Recovery: what a dead worker held is made ready again, once its process tree is gone.
+//! Recovery: what a dead worker held is made ready again, once its process tree is gone. And what a live one could not
+//! give back.
 
 use std::time::Duration;
 
@@ -8,9 +9,11 @@ use super::{FileQueue, claims, liveness};
 use crate::error::Result;
 use crate::failure::Class;
 use crate::floor::replace;
-use crate::holder::WorkerId;
+use crate::history::OpenClaim;
+use crate::holder::{Holder, WorkerId};
 use crate::order::OrderId;
-use crate::queue::{Recovered, entries};
+use crate::queue::{Grant, Recovered, Release, entries};
+use crate::state::State;
 
 /// How long recovery waits for the lock of one order before it leaves it for its next round.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -24,33 +27,40 @@ impl FileQueue {
         self.after_a_boot()?;
         let mut recovered = Vec::new();
         for worker in liveness::known(&self.floor)? {
-            if liveness::lives(&self.floor, &worker)? || !undertaker(&worker) {
-                continue;
-            }
-            let mut left = false;
-            for id in claims::of(&self.floor, &worker)? {
-                match self.orphan(&worker, &id) {
-                    Ok(Some(class)) => {
-                        recovered.extend(class.map(|class| Recovered {
-                            id: id.clone(),
-                            worker: worker.clone(),
-                            class,
-                        }));
-                        claims::remove_mark(&self.floor, &worker, &id);
-                    }
-                    Ok(None) => left = true,
-                    Err(error) => {
-                        // One broken order does not keep the others from coming back.
-                        tracing::warn!(order = %id, %worker, %error, "could not be recovered yet");
-                        left = true;
-                    }
-                }
-            }
-            if !left && let Err(error) = liveness::forget(&self.floor, &worker) {
-                tracing::warn!(%worker, %error, "its traces stay for the next round");
+            // One worker whose traces can't be read does not keep the others' orders from coming back.
+            if let Err(error) = self.bring_back_from(&worker, undertaker, &mut recovered) {
+                tracing::warn!(%worker, %error, "could not be looked at");
             }
         }
         Ok(recovered)
+    }
+
+    fn bring_back_from(
+        &self,
+        worker: &WorkerId,
+        undertaker: &dyn Fn(&WorkerId) -> bool,
+        recovered: &mut Vec<Recovered>,
+    ) -> Result<()> {
+        if liveness::lives(&self.floor, worker)? || !undertaker(worker) {
+            return Ok(());
+        }
+        let mut left = false;
+        for id in claims::of(&self.floor, worker)? {
+            match self.orphan(worker, &id) {
+                Ok(Some(class)) => {
+                    claims::remove_mark(&self.floor, worker, &id);
+                    let worker = worker.clone();
+                    recovered.extend(class.map(|class| Recovered { id, worker, class }));
+                }
+                Ok(None) => left = true,
+                Err(error) => {
+                    // One broken order does not keep the others from coming back.
+                    tracing::warn!(order = %id, %worker, %error, "could not be recovered yet");
+                    left = true;
+                }
+            }
+        }
+        if left { Ok(()) } else { liveness::forget(&self.floor, worker) }
     }
 
     /// Ends the claim of a dead worker on one order, if it still has one, and makes the order ready. `None` when the
@@ -61,10 +71,9 @@ impl FileQueue {
             Taken::Busy => return Ok(None),
             Taken::Gone => return Ok(Some(None)),
         };
-        // An order on hold for damage says nothing about who has it: its journal is for a person now.
-        let Ok(mut standing) = reconcile(&self.options.pipeline, &locked)? else {
-            return Ok(Some(None));
-        };
+        // An order on hold for damage is for a person now. Once it is mended its claim may stand there again, and nobody
+        // but us would know: it is looked at again.
+        let Ok(mut standing) = reconcile(&self.options.pipeline, &locked)? else { return Ok(None) };
         let rest_secs = self.options.crash_backoff_secs;
         let class = match entries::orphan(&standing.journal.history, worker, rest_secs) {
             Some((entry, class)) => {
@@ -76,6 +85,43 @@ impl FileQueue {
         // Also when the claim was closed: the worker may have died between its last move and the marker.
         self.make_ready(&locked.folder, &standing)?;
         Ok(Some(class))
+    }
+
+    /// Gives back what `worker`, which lives and has no claim in hand, still holds on record.
+    pub(super) fn give_back_left(&self, worker: &WorkerId) -> Result<Vec<(OrderId, State)>> {
+        let mut back = Vec::new();
+        for id in claims::of(&self.floor, worker)? {
+            match self.give_back_one(worker, &id) {
+                Ok(state) => back.extend(state.map(|state| (id, state))),
+                // It was told when it could not be given back the first time.
+                Err(error) => tracing::debug!(order = %id, %error, "still can't be given back"),
+            }
+        }
+        Ok(back)
+    }
+
+    /// The state of an order that was given back; `None` when there was nothing to give back, or it can't be yet.
+    fn give_back_one(&self, worker: &WorkerId, id: &OrderId) -> Result<Option<State>> {
+        let locked = match mutex::take(&self.folder, id, PATIENCE)? {
+            Taken::Locked(locked) => locked,
+            Taken::Busy => return Ok(None),
+            Taken::Gone => {
+                claims::remove_mark(&self.floor, worker, id);
+                return Ok(None);
+            }
+        };
+        let Ok(mut standing) = reconcile(&self.options.pipeline, &locked)? else { return Ok(None) };
+        let open = standing.journal.history.open.clone().filter(|open| open.worker == *worker);
+        let given_back = open.is_some();
+        if let Some(OpenClaim { generation, worker, session, state, .. }) = open {
+            let holder = Holder { worker, session };
+            let grant = Grant { id: id.clone(), generation, state, holder };
+            let release = Release::lost("it could not be given back before");
+            standing.journal.append(&locked.folder, vec![entries::release(&grant, &release)])?;
+        }
+        self.make_ready(&locked.folder, &standing)?;
+        claims::remove_mark(&self.floor, worker, id);
+        Ok(given_back.then_some(standing.state))
     }
 
     /// The marks of claims are not synced: after a power cut some may be missing. The first recovery after a boot

@@ -228,3 +228,23 @@ fn unknown_events_and_junk_are_counted_and_never_fail() {
     let said = said(&mut talk, &[good(&output("a", 1, "nonce"))]);
     assert!(matches!(end(&said), TurnEnd::Testified(_)));
 }
+
+#[test]
+fn an_agent_that_ended_between_two_turns_is_not_the_second_orders_fault() {
+    let mut talk = begun("a", 1);
+    said(&mut talk, &[init(), good(&output("a", 1, "nonce"))]);
+    assert!(talk.begin(&turn("b", 1)));
+    talk.ended(&"exit 0", Ended::Exit(0), "");
+    let told: Vec<Said> = std::iter::from_fn(|| talk.say()).collect();
+    let TurnEnd::Failed(failure) = end(&told) else { panic!("{told:?}") };
+    assert_eq!((failure.class, failure.session_over), (Class::Lost, true));
+    // One that had begun with it is charged.
+    let mut talk = begun("a", 1);
+    said(&mut talk, &[init(), good(&output("a", 1, "nonce"))]);
+    assert!(talk.begin(&turn("b", 1)));
+    said(&mut talk, &[init()]);
+    talk.ended(&"exit 1", Ended::Exit(1), "");
+    let told: Vec<Said> = std::iter::from_fn(|| talk.say()).collect();
+    let TurnEnd::Failed(failure) = end(&told) else { panic!("{told:?}") };
+    assert_eq!(failure.class, Class::Crash);
+}

@@ -1,0 +1,109 @@
+//! Kill points: each operation of the file queue, killed at system calls of every kind, and the whole state looked at
+//! afterwards.
+//!
+//! A child (this very binary, with one test and an order of ours in its environment) does one operation between two
+//! marks in its list of system calls. A first run is counted; then it is run once for each call, and `strace` kills it
+//! there. `SHOPFLOOR_KILL_POINTS=all` takes every call; else a sample is drawn, whose seed is printed and can be given
+//! back as `SHOPFLOOR_SEED`.
+
+#![expect(clippy::print_stdout, reason = "how many points were tried is a result")]
+
+mod operation;
+mod trace;
+mod verdict;
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use operation::{OPERATIONS, Operation};
+use trace::{Point, Trace};
+use verdict::Scene;
+
+/// Points of a sample, and the longest it may take.
+const SAMPLE: usize = 240;
+const LIMIT: Duration = Duration::from_secs(45);
+
+/// Children at once: most of their time goes into starting.
+const HANDS: usize = 3;
+
+#[test]
+fn wherever_an_operation_is_killed_nothing_is_lost_doubled_or_stuck() {
+    if let Err(why) = trace::able() {
+        println!("kill points: 0 tried, {} operations skipped: {why}", OPERATIONS.len());
+        return;
+    }
+    let all = std::env::var("SHOPFLOOR_KILL_POINTS").is_ok_and(|how| how == "all");
+    let seed = std::env::var("SHOPFLOOR_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let begun = Instant::now();
+    let mut points: Vec<(Operation, Point)> = Vec::new();
+    for operation in OPERATIONS {
+        let scene = Scene::set(operation);
+        let trace = trace::count(operation, scene.folder());
+        assert!(trace.acknowledged.is_some(), "{operation:?} did not come to its end");
+        scene.check(&trace);
+        points.extend(trace.points().into_iter().map(|point| (operation, point)));
+    }
+    let known = points.len();
+    let mut draw = fastrand::Rng::with_seed(seed);
+    if !all {
+        // What changes something on disk first: between two such calls a kill leaves the same.
+        draw.shuffle(&mut points);
+        points.sort_by_key(|(_, point)| !point.changes_something());
+        points.truncate(SAMPLE);
+        draw.shuffle(&mut points);
+    }
+    println!("kill points: {known} known, {} to be tried, SHOPFLOOR_SEED={seed}", points.len());
+    let (killed, missed) = try_all(points, (!all).then(|| begun + LIMIT));
+    println!(
+        "kill points: {killed} tried, {missed} missed their call, {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
+    assert!(killed > 50, "hardly anything was killed: {killed} of {known}, {missed} missed");
+}
+
+/// Tries the points; how many were killed inside their operation, and how many runs went past their point.
+fn try_all(points: Vec<(Operation, Point)>, until: Option<Instant>) -> (usize, usize) {
+    let points = Mutex::new(points);
+    let next = || {
+        let late = until.is_some_and(|until| Instant::now() > until);
+        points.lock().unwrap().pop().filter(|_| !late)
+    };
+    let work = || {
+        let (mut killed, mut missed) = (0, 0);
+        while let Some((operation, point)) = next() {
+            let scene = Scene::set(operation);
+            let trace: Trace = trace::kill(operation, scene.folder(), &point);
+            if trace.killed_inside() {
+                killed += 1;
+            } else {
+                missed += 1;
+            }
+            scene.check(&trace);
+        }
+        (killed, missed)
+    };
+    std::thread::scope(|threads| {
+        let hands: Vec<_> = (0..HANDS).map(|_| threads.spawn(work)).collect();
+        let counts = hands.into_iter().map(|hand| match hand.join() {
+            Ok(count) => count,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    })
+}
+
+#[test]
+fn a_move_that_was_committed_and_could_not_be_applied_is_ready_without_a_sweep() {
+    if let Err(why) = trace::able() {
+        println!("injected errors: 0 tried, 1 operation skipped: {why}");
+        return;
+    }
+    let counted = trace::count(Operation::Advance, Scene::set(Operation::Advance).folder());
+    let points = counted.points();
+    let rename = points.iter().find(|point| point.call == "renameat").unwrap();
+    // The child says what it found: that the move failed, and that its order is ready for all that.
+    let scene = Scene::set(Operation::Refused);
+    let trace = trace::inject(Operation::Refused, scene.folder(), rename, "error=EIO");
+    assert!(trace.acknowledged.is_some(), "{}", trace.what);
+}

@@ -1,0 +1,188 @@
+//! The operations, as a child does them: everything it needs first, then the one thing between two marks.
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::process::{Signal, getpid, kill_process};
+use shopfloor::order::{OrderId, Request};
+use shopfloor::queue;
+use shopfloor::queue::files::{FileQueue, Options};
+use shopfloor::queue::{Claim, Created, Enlisted, Kept, Move, Moved, Queue};
+use shopfloor::state::State;
+
+use crate::contract::{claim, id, ready};
+
+/// The variables that tell a child what to do, and where.
+pub(super) const OPERATION: &str = "SHOPFLOOR_KILL_OPERATION";
+pub(super) const FOLDER: &str = "SHOPFLOOR_KILL_FOLDER";
+
+/// Paths that are looked for to mark a place in the list of system calls.
+pub(super) const BEGIN: &str = "/shopfloor-operation-begins";
+pub(super) const END: &str = "/shopfloor-operation-ended";
+const BEGIN_AHEAD: &str = "/shopfloor-is-not-there";
+
+/// What a child prints once its operation has returned.
+pub(super) const ACKNOWLEDGED: &str = "acknowledged generation ";
+
+/// One operation of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    Create,
+    Claim,
+    Advance,
+    Keep,
+    Release,
+    Bury,
+    Hold,
+    Unhold,
+    Kick,
+    Archive,
+    Recover,
+    GiveBack,
+    Sweep,
+    /// An advance whose rename fails after it was committed.
+    Refused,
+}
+
+use Operation::{
+    Advance, Archive, Bury, Create, GiveBack, Hold, Keep, Kick, Recover, Refused, Release, Sweep,
+    Unhold,
+};
+
+/// Those that are killed.
+pub(super) const OPERATIONS: [Operation; 13] = [
+    Create,
+    Operation::Claim,
+    Advance,
+    Keep,
+    Release,
+    Bury,
+    Hold,
+    Unhold,
+    Kick,
+    Archive,
+    Recover,
+    GiveBack,
+    Sweep,
+];
+
+impl Operation {
+    /// Its name in the environment of a child.
+    pub(super) fn name(self) -> String {
+        format!("{self:?}")
+    }
+}
+
+/// The queue in `folder`, as every party to this opens it.
+pub(super) fn open(folder: &Path) -> Arc<dyn Queue> {
+    let options = Options { free_mib: 0, crash_backoff_secs: 0, ..Options::default() };
+    FileQueue::open(folder, options).unwrap()
+}
+
+fn mark(path: &str) {
+    assert!(std::fs::metadata(path).is_err(), "there is no {path}");
+}
+
+/// Calls are counted for each thread by itself, and the same number kills whichever thread comes to it first. So ours gets
+/// ahead of the test runner's main thread, which has opened its libraries by now.
+fn get_ahead() {
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null").unwrap();
+    for _ in 0..200 {
+        assert!(std::fs::File::open(BEGIN_AHEAD).is_err());
+        let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+        assert!(rustix::fs::statat(rustix::fs::CWD, BEGIN_AHEAD, flags).is_err());
+        (&null).write_all(b"x").unwrap();
+        assert_eq!((&null).read(&mut [0]).unwrap(), 0);
+    }
+}
+
+/// Does one operation between the marks, says so, and dies as it would under `kill -9`.
+fn run(operation: Operation, queue: &Arc<dyn Queue>) {
+    get_ahead();
+    let order = id("a");
+    let enlisted = queue.enlist("spec").unwrap();
+    let needs_claim = matches!(operation, Advance | Keep | Release | Bury | GiveBack | Refused);
+    let held = needs_claim.then(|| claim(queue, &order, &State::NEW, &enlisted.worker));
+    let first = held.as_ref().map_or(0, Claim::generation);
+    mark(BEGIN);
+    // What is still held is never dropped: that would give the order back.
+    let kept = match held {
+        Some(held) => under_a_claim(operation, queue, held, &enlisted),
+        None if operation == Operation::Claim => {
+            Some(claim(queue, &order, &State::NEW, &enlisted.worker))
+        }
+        None => {
+            without_a_claim(operation, queue, &order);
+            None
+        }
+    };
+    mark(END);
+    let generation = kept.as_ref().map_or(first, Claim::generation);
+    println!("\n{ACKNOWLEDGED}{generation}");
+    std::io::stdout().flush().unwrap();
+    kill_process(getpid(), Signal::KILL).unwrap();
+    drop(kept);
+}
+
+/// What a worker does with an order it holds. The claim, where it is still in hand.
+fn under_a_claim(
+    operation: Operation,
+    queue: &Arc<dyn Queue>,
+    held: Claim,
+    enlisted: &Enlisted,
+) -> Option<Claim> {
+    let forward = Move::forward(State::TESTS_PRE, "on");
+    match operation {
+        Advance => assert_eq!(held.advance(&forward).unwrap(), Moved::Done),
+        Release => {
+            let back = queue::Release::lost("back");
+            assert_eq!(held.release(&back).unwrap(), Moved::Done);
+        }
+        Bury => assert_eq!(held.bury("enough").unwrap(), Moved::Done),
+        Keep => {
+            let Kept::Claim(claim) = held.advance_and_keep(&forward).unwrap() else {
+                panic!("the claim was lost")
+            };
+            return Some(*claim);
+        }
+        GiveBack => {
+            assert_eq!(queue.give_back_all(enlisted).unwrap().len(), 1);
+            return Some(held);
+        }
+        Refused => {
+            let error = held.advance(&forward).unwrap_err();
+            assert!(error.to_string().contains(".state"), "{error}");
+            assert_eq!(ready(queue, &State::TESTS_PRE), ["a"]);
+        }
+        _ => panic!("{operation:?} needs no claim"),
+    }
+    None
+}
+
+/// What anybody does with an order that nobody holds.
+fn without_a_claim(operation: Operation, queue: &Arc<dyn Queue>, order: &OrderId) {
+    match operation {
+        Create => {
+            assert_eq!(queue.create(order, &Request::titled("A")).unwrap(), Created::Made);
+        }
+        Hold => assert!(queue.hold(order, "wait").unwrap()),
+        Unhold => assert!(queue.unhold(order).unwrap()),
+        Kick => assert!(queue.kick(order, &State::IMPL, "go").unwrap()),
+        Archive => assert!(queue.archive(order).unwrap()),
+        Recover => assert_eq!(queue.recover(&|_| true).unwrap().len(), 1),
+        Sweep => assert_eq!(queue.sweep().unwrap().added, 1),
+        _ => panic!("{operation:?} needs a claim"),
+    }
+}
+
+#[test]
+fn the_child_does_its_one_operation() {
+    // Without an order of ours this is no test of its own.
+    let (Ok(wanted), Ok(folder)) = (std::env::var(OPERATION), std::env::var(FOLDER)) else {
+        return;
+    };
+    let mut all = OPERATIONS.into_iter().chain([Refused]);
+    let operation = all.find(|operation| operation.name() == wanted).unwrap();
+    run(operation, &open(Path::new(&folder)));
+}
