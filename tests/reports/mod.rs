@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use shopfloor::report::{
-    Adapter, Choice, Completeness, FailureKind, Report, Strength, TestOutcome, TestRun, Unreadable,
+    Choice, Completeness, FailureKind, Report, TestOutcome, TestRun, Unreadable,
 };
 
 /// The folder that all fixtures were recorded in, as they name it.

@@ -110,9 +110,9 @@ fn tell(file: File, is_jest: bool, input: &Input<'_>, tally: &mut Tally) {
             _ => {
                 let why = format!("{name} has tests that never ran");
                 if stops {
-                    tally.stopped(why)
+                    tally.stopped(why);
                 } else {
-                    tally.broken(why)
+                    tally.broken(why);
                 }
                 TestOutcome::skipped("it never ran")
             }

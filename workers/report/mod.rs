@@ -127,7 +127,7 @@ impl Report<'_> {
         match self.exit {
             None => tally.broken("the command did not end by itself"),
             Some(0) if failed => {
-                tally.remark("the command ended with exit 0 although a test failed")
+                tally.remark("the command ended with exit 0 although a test failed");
             }
             Some(code) if code != 0 && !failed && tally.has_executed() && tally.is_whole() => {
                 if adapter != Adapter::ExitCode {

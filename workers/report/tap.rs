@@ -63,7 +63,7 @@ enum What {
 struct Node {
     point: Point,
     words: String,
-    children: Vec<Node>,
+    children: Vec<Self>,
 }
 
 /// The points of one indentation.
