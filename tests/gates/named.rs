@@ -256,3 +256,132 @@ async fn a_build_that_fails_outside_of_the_tests_is_no_red() {
         "the build fails outside of the tests' files: src/name.rs",
     );
 }
+
+/// Prints what pytest's JUnit and its last lines show, from `tests/test_*.py`: a file whose first line `from x import y` finds
+/// no `x.py` can't be loaded, and then no test is run.
+const PYTEST: &str = r#"cases=; count=0; errors=0; status=0
+for test in tests/test_*.py; do
+    module=$(basename "$test" .py)
+    needs=$(sed -n 's/^from \(.*\) import .*/\1/p' "$test")
+    if [ -n "$needs" ] && [ ! -e "$needs.py" ]; then
+        errors=$((errors + 1)); broken="$broken<testcase classname=\"\" name=\"tests.$module\"><error message=\"collection failure\">No module named '$needs'</error></testcase>"
+    else
+        count=$((count + 1)); cases="$cases<testcase classname=\"tests.$module\" name=\"test_it\" />"
+    fi
+done
+if [ "$errors" -gt 0 ]; then
+    cases=$broken; status=2; count=0
+    echo "!!!!!!!!!! Interrupted: $errors error during collection !!!!!!!!!!"
+fi
+echo "=== $count passed, $errors error in 0.01s ==="
+eval "set -- $PYTEST_ADDOPTS"
+file=${1#--junitxml=}
+echo "<testsuites><testsuite name=\"pytest\" errors=\"$errors\">$cases</testsuite></testsuites>" > "$file"
+exit $status
+"#;
+
+/// A house tested by something that speaks as pytest does.
+async fn pytest_house() -> House {
+    let house = House::with(|config| {
+        config.project.test.command = vec!["./pytest".to_owned()];
+    })
+    .await;
+    write(&house.project().join("pytest"), &format!("#!/bin/sh\n{PYTEST}"));
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(house.project().join("pytest"), mode).unwrap();
+    house.commit("tests/test_base.py", "def test_it(): pass\n");
+    house
+}
+
+#[tokio::test]
+async fn a_new_file_that_pytest_can_not_load_is_red_by_import_though_nothing_else_ran() {
+    let house = pytest_house().await;
+    let mut job = house.order("alpha").await;
+    job.work("tests/test_two.py", "from two import two\n");
+    let red = house.check(Gate::Red, &job).await;
+    expect(
+        &red,
+        "pass",
+        "red-by-import, twice (exit 2); fails by an import or its set-up: tests.test_two; not all tests of the base were run: pytest: Interrupted: 1 error during collection",
+    );
+    assert_eq!(last_line(&job)["basis"], "red-by-import");
+    job.frozen = red.proof;
+    job.work("two.py", "def two(): return 2\n");
+    let green = house.check(Gate::Green, &job).await;
+    expect(
+        &green,
+        "pass",
+        "1 new test (tests.test_two > test_it) among them (red-by-import before)",
+    );
+    assert!(job.read("EVIDENCE.md").contains("(red-by-import)"));
+    // A runner that leaves the file out shows nothing.
+    let runner = std::fs::read_to_string(job.bench.path.join("pytest")).unwrap();
+    job.work("pytest", &runner.replace("tests/test_*.py", "tests/test_b*.py"));
+    expect(&house.check(Gate::Green, &job).await, "fail", "no test of the frozen files appears");
+}
+
+#[tokio::test]
+async fn an_import_that_fails_in_what_was_there_before_is_no_red() {
+    let house = pytest_house().await;
+    write(&house.project().join("old.py"), "here\n");
+    house.commit("tests/test_old.py", "from old import old\n");
+    let harmful = house.order("harmful").await;
+    harmful.work("tests/test_old.py", "from new import new\n");
+    let red = house.check(Gate::Red, &harmful).await;
+    expect(&red, "fail", "their file fails to load now: tests.test_old > test_it");
+    let elsewhere = house.order("elsewhere").await;
+    let runner = std::fs::read_to_string(elsewhere.bench.path.join("pytest")).unwrap();
+    elsewhere.work("pytest", &runner.replace("$needs.py", "$needs.not"));
+    let red = house.check(Gate::Red, &elsewhere).await;
+    expect(&red, "fail", "outside of the new tests' files: tests.test_old");
+}
+
+#[tokio::test]
+async fn a_real_python_module_that_is_missing_is_red_by_import_until_it_is_written() {
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        return;
+    }
+    let house = House::with(|config| {
+        let words = ["python3", "-B", "-m", "unittest", "-v"];
+        config.project.test.command = words.map(str::to_owned).to_vec();
+    })
+    .await;
+    let test = |module: &str| {
+        format!(
+            "import unittest\nfrom {module} import {module}\n\n\nclass Numbers(unittest.TestCase):\n    def test_{module}(self):\n        self.assertTrue({module}())\n"
+        )
+    };
+    write(&house.project().join("one.py"), "def one():\n    return 1\n");
+    house.commit("test_one.py", &test("one"));
+    let mut job = house.order("alpha").await;
+    job.work("test_two.py", &test("two"));
+    let red = house.check(Gate::Red, &job).await;
+    expect(&red, "pass", "red-by-import, twice (exit 1)");
+    expect(&red, "pass", ": test_two > (import);");
+    job.frozen = red.proof;
+    expect(&house.check(Gate::Green, &job).await, "fail", "the tests fail");
+    job.work("two.py", "def two():\n    return 2\n");
+    let green = house.check(Gate::Green, &job).await;
+    expect(
+        &green,
+        "pass",
+        "1 new test (test_two.Numbers > test_two) among them (red-by-import before)",
+    );
+    expect(&house.union(&[&job]).await[0], "pass", "landed");
+}
+
+#[tokio::test]
+async fn an_order_that_silences_the_tests_of_another_goes_back_and_the_other_lands() {
+    let house = House::new().await;
+    let listed = TAP.replace("[ -e \"$test\" ]", "! grep -qx \"$test\" left-out.txt");
+    write(&house.project().join("left-out.txt"), "none\n");
+    house.commit("run-tests.sh", &listed);
+    let (alpha, beta) = (house.built("alpha").await, house.built("beta").await);
+    beta.work("left-out.txt", "none\ntests/alpha.sh\n");
+    expect(&house.check(Gate::Green, &beta).await, "pass", "1 new test");
+    let reports = house.union(&[&alpha, &beta]).await;
+    expect(&reports[0], "pass", "landed");
+    expect(&reports[1], "fail", "gone or skipped once it stands on alpha (base ");
+    expect(&reports[1], "fail", ": tests/alpha.sh");
+    assert!(findings(&reports[1]).contains("now stands on the fresh base"), "{reports:?}");
+}

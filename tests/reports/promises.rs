@@ -227,6 +227,7 @@ fn a_run_that_stopped_by_its_own_rule_says_so() {
         filed("nextest/stops", "cargo nextest run", 100),
         printed("nextest/json-stops", "cargo nextest run", 100),
         filed("pytest/stops", "pytest -x", 1),
+        filed("pytest/failing", "pytest", 2),
         printed("unittest/failfast", "python -m unittest -v -f", 1),
         filed("vitest/bail", "vitest --bail 1", 1),
     ];

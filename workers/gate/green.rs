@@ -109,12 +109,12 @@ async fn passing(
     let mut allowed: Vec<String> = changed.filter(|path| allowance.covers(path)).collect();
     allowed.extend(frozen.thawed.iter().cloned());
     let files: Vec<String> = frozen.files.iter().map(|file| file.path.clone()).collect();
-    let by_build = basis == Basis::RedByBuild;
-    Ok(match showing::green(&known, by_build, &frozen.new, &files, &allowed, runs) {
+    Ok(match showing::green(&known, basis, &frozen.new, &files, &allowed, runs) {
         Ok(new) => {
             let told = showing::told(&new);
             notebook.new = new;
-            let before = if by_build { " (red-by-build before)" } else { "" };
+            let label = basis.label().map(|label| format!(" ({label} before)"));
+            let before = label.unwrap_or_default();
             Ok(format!("the tests pass, twice; {told} among them{before}"))
         }
         Err(not_shown) => {

@@ -21,6 +21,7 @@ mod evidence;
 mod baseline;
 mod fault;
 mod showing;
+mod importing;
 mod worktree;
 mod spec;
 mod red;

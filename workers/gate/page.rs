@@ -66,6 +66,9 @@ fn named(lines: &[RecordLine]) -> String {
             None if line.basis == Some(Basis::RedByBuild) => {
                 text.push_str("\nBefore the work was there, the build failed in the new tests' files, twice (red-by-build).\n");
             }
+            None if line.basis == Some(Basis::RedByImport) => {
+                text.push_str("\nBefore the work was there, the new tests' files failed by an import or a set-up, twice (red-by-import).\n");
+            }
             None => text.push_str(&format!("\nThe gate {gate} names no test{label}.\n")),
         }
     }

@@ -128,6 +128,8 @@ pub enum Basis {
     Named,
     /// The tests did not build before the work was there, and the compiler blamed only files that hold them.
     RedByBuild,
+    /// Test files of the order could not be loaded before the work was there, by an import or a set-up; nothing else failed.
+    RedByImport,
     /// Nothing but exit codes: the weaker proof.
     ExitCode,
 }
@@ -158,6 +160,7 @@ impl Basis {
         match self {
             Self::Named => None,
             Self::RedByBuild => Some("red-by-build"),
+            Self::RedByImport => Some("red-by-import"),
             Self::ExitCode => Some("weaker proof: exit code only"),
         }
     }

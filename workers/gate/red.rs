@@ -113,6 +113,10 @@ fn line(shown: &Shown, known: &Known, runs: &[Run], frozen: &Frozen) -> String {
     let what = match basis {
         Basis::Named => format!("{} fail by themselves, twice", showing::told(new)),
         Basis::RedByBuild => format!("red-by-build, twice ({ended})"),
+        Basis::RedByImport if new.is_empty() => format!("red-by-import, twice ({ended})"),
+        Basis::RedByImport => {
+            format!("red-by-import, twice ({ended}), and {} by themselves", showing::told(new))
+        }
         Basis::ExitCode => {
             format!("the tests fail, twice ({ended}) (weaker proof: exit code only)")
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::allowance::stands_in;
 use super::baseline::Known;
 use super::findings::{bullets, counted, fenced, some};
+use super::importing;
 use super::record::Basis;
 use super::run::{Outcome, Run};
 use crate::check::Check;
@@ -105,12 +106,19 @@ pub(super) fn red(
     };
     let stopped = reports.iter().any(|run| run.completeness != Completeness::Whole);
     unharmed(&differences, allowed, !stopped, runs)?;
-    let new = failing_new(&differences, &reports, runs)?;
-    let remark = match reports.iter().find_map(|run| run.completeness.why_not()) {
-        Some(why) => format!("; not all tests of the base were run: {why}"),
-        None => String::new(),
-    };
-    Ok(Shown { basis: Basis::Named, new, remark })
+    let mut new = failing_new(&differences, &reports, runs)?;
+    let imports = importing::failures(&differences, changed, allowed, &reports, runs)?;
+    new.retain(|id| !imports.contains(id));
+    let mut remark = String::new();
+    if !imports.is_empty() {
+        let names = some(imports.iter().map(TestId::as_str));
+        remark.push_str(&format!("; fails by an import or its set-up: {names}"));
+    }
+    if let Some(why) = reports.iter().find_map(|run| run.completeness.why_not()) {
+        remark.push_str(&format!("; not all tests of the base were run: {why}"));
+    }
+    let basis = if imports.is_empty() { Basis::Named } else { Basis::RedByImport };
+    Ok(Shown { basis, new, remark })
 }
 
 fn broken(run: &TestRun) -> Option<&str> {
@@ -130,7 +138,7 @@ fn nameless(runs: &[Run]) -> NotShown {
     naming("the report does not name the tests any more", Vec::new(), advice, runs)
 }
 
-/// The new tests, where each of them failed by itself in every run.
+/// The new tests, where each of them failed in every run: by itself, by an import or by its set-up.
 fn failing_new(
     differences: &[Difference],
     reports: &[&TestRun],
@@ -174,11 +182,6 @@ fn failing_new(
             "the new tests are skipped",
             those(&|found| !found.iter().any(failed)),
             "A test that is skipped shows nothing.",
-        ),
-        (
-            "the new tests fail before they begin: by an import or by their set-up",
-            those(&|found| found.iter().any(|one| by(one, &[FailureKind::SetUp]))),
-            "The body of these tests never ran. Import what is to be written inside of each test, so that each fails by itself.",
         ),
         (
             "the new tests end the process that runs them",
@@ -284,11 +287,11 @@ fn weakly_red(runs: &[Run]) -> Result<Shown, NotShown> {
     Err(NotShown { check, tests: Vec::new() })
 }
 
-/// What two passing runs at GREEN show: the tests that failed at RED (`new`; none when they did not build) exist and pass,
-/// and nothing of the base is harmed. `files` are the frozen ones, `allowed` those whose tests may have changed.
+/// What two passing runs at GREEN show: the tests that failed by themselves at RED (`new`) exist and pass, and nothing of the
+/// base is harmed. Where RED stood on a build or an import, tests that had no name then appear. `files` are the frozen ones, `allowed` those whose tests may have changed.
 pub(super) fn green(
     known: &Known,
-    by_build: bool,
+    basis: Basis,
     new: &[TestId],
     files: &[String],
     allowed: &[String],
@@ -300,18 +303,6 @@ pub(super) fn green(
     unharmed(&differences, allowed, true, runs)?;
     let passes =
         |id: &TestId| reports.iter().all(|run| run.tests.get(id) == Some(&TestOutcome::Passed));
-    if by_build {
-        let appeared = differences.iter().flat_map(|found| &found.new);
-        let tests: BTreeSet<&TestId> = appeared
-            .filter(|id| passes(id) && files.iter().any(|file| stands_in(id, file)))
-            .collect();
-        if tests.is_empty() {
-            let why = "no test of the frozen files appears now that the build is mended";
-            let advice = "The frozen test files must be built and run by the test command.";
-            return Err(naming(why, Vec::new(), advice, runs));
-        }
-        return Ok(tests.into_iter().cloned().collect());
-    }
     let excused = |id: &TestId| allowed.iter().any(|path| stands_in(id, path));
     let missing: Vec<TestId> =
         new.iter().filter(|id| !passes(id) && !excused(id)).cloned().collect();
@@ -320,7 +311,26 @@ pub(super) fn green(
         let advice = "Exactly these tests must run and pass.";
         return Err(naming(why, missing, advice, runs));
     }
-    Ok(new.iter().filter(|id| passes(id)).cloned().collect())
+    let mut tests: BTreeSet<&TestId> = new.iter().filter(|id| passes(id)).collect();
+    if matches!(basis, Basis::RedByBuild | Basis::RedByImport) {
+        let nameless = differences.iter().flat_map(|found| &found.new);
+        let nameless: BTreeSet<&TestId> =
+            nameless.filter(|id| passes(id) && !new.contains(id)).collect();
+        let (appeared, mended): (BTreeSet<&TestId>, _) = match basis {
+            Basis::RedByImport => (importing::loaded(&nameless, files), "what it imports is there"),
+            _ => {
+                let stands = |id: &&TestId| files.iter().any(|file| stands_in(id, file));
+                (nameless.into_iter().filter(stands).collect(), "the build is mended")
+            }
+        };
+        if appeared.is_empty() {
+            let why = format!("no test of the frozen files appears now that {mended}");
+            let advice = "The frozen test files must be built and run by the test command.";
+            return Err(naming(&why, Vec::new(), advice, runs));
+        }
+        tests.extend(appeared);
+    }
+    Ok(tests.into_iter().cloned().collect())
 }
 
 /// `3 new tests`, with the names of the first ones.

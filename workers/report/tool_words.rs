@@ -39,7 +39,10 @@ fn pytest(line: &str, tally: &mut Tally) {
         return;
     }
     let words = line.trim_matches(['!', ' ']);
-    if words.starts_with("stopping after ")
+    // A file that can't be loaded ends the run before it begins: none of the tests was run.
+    let at_collection = words.starts_with("Interrupted: ") && words.ends_with(" during collection");
+    if at_collection
+        || words.starts_with("stopping after ")
         || words.starts_with("xdist.dsession.Interrupted: stopping")
     {
         tally.stopped(format!("pytest: {words}"));
