@@ -36,6 +36,7 @@ mod difference;
 mod base;
 mod compose;
 mod land;
+mod review;
 
 /// The git side of one project. Cloning it is cheap, and any number of processes may use the same project at once.
 #[derive(Debug, Clone)]
