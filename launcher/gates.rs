@@ -51,8 +51,8 @@ impl Health {
     fn last_change(&self) -> Option<(String, String)> {
         let mut closings = self.closings.clone();
         closings.sort();
-        let changes = closings.windows(2).filter(|pair| pair[0].1 != pair[1].1);
-        changes.last().map(|pair| pair[1].clone())
+        let mut changes = closings.windows(2).filter(|pair| pair[0].1 != pair[1].1);
+        changes.next_back().map(|pair| pair[1].clone())
     }
 
     fn flag(&self) -> Option<&'static str> {

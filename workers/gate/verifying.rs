@@ -337,12 +337,8 @@ impl<'a> Verifying<'a> {
         if let Some(not) = self.touched(frozen, &landed.tree).await? {
             return Ok(Err(not));
         }
-        if let Some(green) = self.lines.iter().rev().find(|line| line.gate == "green")
-            && let (Some(base), Some(tree)) = (&green.base, &green.tree)
-            && let Some(base) = workspace.commit(base).await?
-            && workspace.landed(order, &base, tree, &landed).await?.is_none()
-        {
-            return Ok(Err(other(format!("{name} is not the change that GREEN passed on"))));
+        if let Some(not) = self.another_change(&landed).await? {
+            return Ok(Err(not));
         }
         let mut runs = match self.runs("verify-union", &landed, 1).await? {
             Ok(runs) => runs,
@@ -368,6 +364,20 @@ impl<'a> Verifying<'a> {
         }
         let note = self.environment(line);
         Ok(Ok(format!("{name} is the order's change, landed, and the tests pass on it{note}")))
+    }
+
+    /// What landed must be the very change that GREEN passed on.
+    async fn another_change(&self, landed: &Commit) -> Result<Option<Not>> {
+        let (workspace, order) = (&self.tools.workspace, &self.recorded.order);
+        let name = short(&landed.commit);
+        if let Some(green) = self.lines.iter().rev().find(|line| line.gate == "green")
+            && let (Some(base), Some(tree)) = (&green.base, &green.tree)
+            && let Some(base) = workspace.commit(base).await?
+            && workspace.landed(order, &base, tree, landed).await?.is_none()
+        {
+            return Ok(Some(other(format!("{name} is not the change that GREEN passed on"))));
+        }
+        Ok(None)
     }
 
     fn grounds(
