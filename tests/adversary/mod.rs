@@ -14,7 +14,24 @@ mod tools;
 use road::{Pair, walk};
 
 /// Cheats that today's gates accept, each with the reason. They make `.ci/prove gates` fall short.
-const KNOWN_OPEN: &[(&str, &str)] = &[];
+const KNOWN_OPEN: &[(&str, &str)] = &[
+    (
+        "the runner is replaced by one that tells what is wanted",
+        "a script that [project.test] command names is not protected: REVIEW tells it as drift only",
+    ),
+    (
+        "code weakens an old test and breaks what it looked at",
+        "tests of the base are not frozen: they keep their names and may change, which REVIEW does not tell",
+    ),
+    (
+        "a stub knows the test's number and the playtester looks away",
+        "no command of ours knows another input; a person must look, or a playtester who does",
+    ),
+    (
+        "python: code prints a whole report and ends the process",
+        "code under test runs in the runner's process and can say all that the runner can",
+    ),
+];
 
 /// Walks every pair, prints `PAIR|name|caught by|twin` and `OPEN|name|why`, and wants no cheat accepted, no twin rejected.
 async fn prove(pairs: Vec<Pair>) {
