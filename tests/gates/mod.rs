@@ -49,6 +49,11 @@ pub(crate) struct Job {
     pub(crate) request: Request,
 }
 
+/// Marks what gates start. Of this process alone: a gate ends what bears its mark, and other test runs must not bear it.
+fn cookie() -> String {
+    format!("gates/test-{}", std::process::id())
+}
+
 pub(crate) fn git(folder: &Path, args: &[&str]) -> String {
     let output = std::process::Command::new("git")
         .args([
@@ -106,8 +111,8 @@ impl House {
         let root = folder.path().join("worktrees");
         std::fs::create_dir_all(floor.run()).unwrap();
         let workspace =
-            Workspace::open(&project, &root, None, &floor.run(), "gates/test").await.unwrap();
-        let gates = Gates::new(Arc::new(config), workspace.clone(), floor, "gates/test".to_owned());
+            Workspace::open(&project, &root, None, &floor.run(), &cookie()).await.unwrap();
+        let gates = Gates::new(Arc::new(config), workspace.clone(), floor, cookie());
         Self { folder, workspace, gates }
     }
 
