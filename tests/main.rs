@@ -5,6 +5,7 @@
 mod house;
 mod tidy;
 mod contract;
+mod reports;
 mod queue_files;
 mod faults;
 mod kill_points;

@@ -1,12 +1,13 @@
 //! `shopfloor.toml`: what the operator decided. Unknown keys are errors with line and column.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::error::{Error, Kind, Result};
+use crate::report::Choice;
 
 /// The name of the file, found by walking up from the working folder.
 pub const FILE_NAME: &str = "shopfloor.toml";
@@ -55,11 +56,23 @@ pub struct TestConfig {
     pub timeout: Duration,
     /// Variables it gets beyond the allowlist.
     pub env: BTreeMap<String, String>,
+    /// The form of its report: `auto`, or one of the adapters' words.
+    pub report: Choice,
+    /// The file it writes its report into, relative to the worktree. Unset: the output, or a file we name in its
+    /// environment where the tool takes one from there.
+    #[serde(deserialize_with = "path_inside")]
+    pub report_path: Option<PathBuf>,
 }
 
 impl Default for TestConfig {
     fn default() -> Self {
-        Self { command: Vec::new(), timeout: Duration::from_secs(600), env: BTreeMap::new() }
+        Self {
+            command: Vec::new(),
+            timeout: Duration::from_secs(600),
+            env: BTreeMap::new(),
+            report: Choice::Auto,
+            report_path: None,
+        }
     }
 }
 
@@ -111,6 +124,8 @@ pub struct Limits {
     pub free_mib: u64,
     /// The most bytes of output kept of one gate run, and the end of it is what is kept.
     pub output_kib: u64,
+    /// How many commands of gates run at once, over all workers of a queue; at least 1.
+    pub gate_slots: u32,
 }
 
 impl Default for Limits {
@@ -131,6 +146,7 @@ impl Default for Limits {
             poll: Duration::from_secs(2),
             free_mib: 512,
             output_kib: 1024,
+            gate_slots: 1,
         }
     }
 }
@@ -262,6 +278,21 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     })
 }
 
+/// A path that stays in the folder it is relative to.
+fn path_inside<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<PathBuf>, D::Error> {
+    let path = PathBuf::deserialize(deserializer)?;
+    let names = path.components().all(|part| matches!(part, Component::Normal(_)));
+    match names && path.file_name().is_some() {
+        true => Ok(Some(path)),
+        false => Err(serde::de::Error::custom(format!(
+            "{} must be relative to the worktree and stay in it, like target/junit.xml",
+            path.display()
+        ))),
+    }
+}
+
 fn argv<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "a command is one string, or an array of strings")]
@@ -391,6 +422,39 @@ mod tests {
                 .unwrap();
         assert_eq!(config.project.test.command, ["cargo", "test", "a b"]);
         assert_eq!(config.project.test.timeout, Duration::from_secs(5400));
+    }
+
+    #[test]
+    fn a_report_is_looked_for_unless_it_is_named() {
+        let config = parse("[project.test]\ncommand = \"x\"\n").unwrap();
+        assert_eq!(config.project.test.report, Choice::Auto);
+        assert_eq!(config.project.test.report_path, None);
+        for adapter in crate::report::Adapter::ALL {
+            let word = adapter.word();
+            let text =
+                format!("[project.test]\nreport = \"{word}\"\nreport_path = \"target/a b.xml\"\n");
+            let test = parse(&text).unwrap().project.test;
+            assert_eq!(test.report, Choice::Set(adapter));
+            assert_eq!(test.report_path.as_deref(), Some(Path::new("target/a b.xml")));
+        }
+        assert_eq!(
+            parse("[project.test]\nreport = \"auto\"\n").unwrap().project.test.report,
+            Choice::Auto
+        );
+    }
+
+    #[test]
+    fn a_report_that_is_none_names_those_there_are() {
+        let error = parse("[project.test]\nreport = \"xunit\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("auto, libtest, junit"), "{error}");
+    }
+
+    #[test]
+    fn a_report_path_stays_in_the_worktree() {
+        for path in ["/tmp/x.xml", "../x.xml", "a/../../x.xml", "", "."] {
+            let error = parse(&format!("[project.test]\nreport_path = {path:?}\n")).unwrap_err();
+            assert!(error.to_string().contains("relative to the worktree"), "{path}: {error}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod holder;
 pub mod history;
 pub mod stage;
 pub mod stages;
+pub mod report;
 
 // The ground the machine stands on.
 pub mod config;

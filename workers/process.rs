@@ -13,14 +13,16 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
 
 mod capture;
+mod tail;
 mod tree;
 pub use capture::Captured;
+use tail::Tail;
 use tree::Family;
 pub use tree::{carrying, end_all, start_time};
 
@@ -51,6 +53,11 @@ const INHERITED: [&str; 17] = [
     "XDG_CACHE_HOME",
 ];
 
+/// The variables that every child inherits, as they stand now.
+pub fn inherited() -> impl Iterator<Item = (&'static str, OsString)> {
+    INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
+}
+
 /// A program and how it is started.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -64,7 +71,12 @@ pub struct Program {
     pub env: BTreeMap<OsString, OsString>,
     /// `<worker>/<session>`, or what else its starter can find it by.
     pub cookie: String,
+    /// True when it gives way to everything else on the machine (`nice`).
+    pub gives_way: bool,
 }
+
+/// How much a program gives way.
+const NICE: i32 = 10;
 
 impl Program {
     /// `argv` in `dir`. An empty `argv` is a usage error.
@@ -78,7 +90,15 @@ impl Program {
             dir: dir.to_owned(),
             env: BTreeMap::new(),
             cookie: cookie.to_owned(),
+            gives_way: false,
         })
+    }
+
+    /// The same at low priority.
+    #[must_use]
+    pub fn giving_way(mut self) -> Self {
+        self.gives_way = true;
+        self
     }
 
     /// The same with one more variable.
@@ -98,17 +118,12 @@ impl Program {
     fn command(&self) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(&self.program);
         command.args(&self.args).current_dir(&self.dir).env_clear();
-        for name in INHERITED {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
-        command.envs(&self.env).env(COOKIE, &self.cookie).process_group(0);
+        command.envs(inherited()).envs(&self.env).env(COOKIE, &self.cookie).process_group(0);
         command
     }
 
     fn spawn(&self, mut command: tokio::process::Command) -> Result<tokio::process::Child> {
-        command.spawn().map_err(|error| {
+        let child = command.spawn().map_err(|error| {
             let name = self.program.to_string_lossy();
             let missing = error.kind() == std::io::ErrorKind::NotFound;
             let hint = if missing && !self.dir.is_dir() {
@@ -121,7 +136,14 @@ impl Program {
             Error::new(Kind::Environment, format!("failed to start {name}"))
                 .caused_by(error)
                 .hint(hint)
-        })
+        })?;
+        if self.gives_way
+            && let Some(pid) = child.id().and_then(|id| Pid::from_raw(id as i32))
+        {
+            // What it starts is as nice as it is. Where the machine won't let us, it runs like everything else.
+            let _refused = rustix::process::setpriority_process(Some(pid), NICE);
+        }
+        Ok(child)
     }
 
     /// Starts it with its three streams as pipes, for a conversation. It dies with the returned value.
@@ -259,36 +281,6 @@ impl Ran {
     /// Its output as text; what is not UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.output).into_owned()
-    }
-}
-
-/// The last bytes of a stream.
-struct Tail {
-    bytes: std::collections::VecDeque<u8>,
-    keep: usize,
-    dropped: u64,
-}
-
-impl Tail {
-    fn new(keep: usize) -> Self {
-        Self { bytes: std::collections::VecDeque::new(), keep, dropped: 0 }
-    }
-
-    async fn read_all(&mut self, from: &mut tokio::net::unix::pipe::Receiver) {
-        let mut chunk = vec![0; 64 * 1024];
-        while let Ok(n) = from.read(&mut chunk).await {
-            if n == 0 {
-                return;
-            }
-            self.bytes.extend(&chunk[..n]);
-            let over = self.bytes.len().saturating_sub(self.keep);
-            self.bytes.drain(..over);
-            self.dropped += over as u64;
-        }
-    }
-
-    fn kept(&self) -> Vec<u8> {
-        self.bytes.iter().copied().collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Stories of gates on a real repository: what honest work gets, and what every cheat or mistake gets.
 
 mod faults;
+mod named;
 mod orders;
 mod review;
 mod unions;

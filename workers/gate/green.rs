@@ -1,12 +1,16 @@
 //! The gate GREEN: the frozen tests are as they were, and everything passes, twice.
 
+use super::allowance::Allowance;
+use super::baseline::baseline;
 use super::evidence::Notebook;
 use super::fault;
 use super::findings::{bullets, counted, fenced, some};
 use super::frozen::Frozen;
+use super::record::Basis;
 use super::red::TEST_RUN;
 use super::run::{Outcome, Place, Run, Setting};
 use super::scene::{Scene, Tools};
+use super::showing;
 use super::worktree::unchanged;
 use crate::check::Check;
 use crate::error::Result;
@@ -29,12 +33,18 @@ pub(super) async fn check(
         Ok(frozen) => frozen,
         Err(answer) => return Ok(answer),
     };
-    if let Some(answer) = frozen_touched(tools, &frozen, tree).await? {
-        return Ok(answer);
-    }
+    let allowance = match Allowance::of(&scene.request) {
+        Ok(allowance) => allowance,
+        Err(answer) => return Ok(answer),
+    };
+    notebook.allowed = match frozen_touched(tools, &frozen, &allowance, tree).await? {
+        Ok(allowed) => allowed,
+        Err(answer) => return Ok(answer),
+    };
     let place =
         Place { kind: "worktree", folder: bench.path.clone(), commit: None, tree: tree.to_owned() };
-    let (setting, mut runs, mut no_answer) = (Setting::tests(tools), Vec::<Run>::new(), None);
+    let setting = Setting::tests(tools).read_by(frozen.adapter);
+    let (mut runs, mut no_answer) = (Vec::<Run>::new(), None);
     while no_answer.is_none()
         && runs.len() < 2
         && runs.iter().all(|run| run.outcome == Outcome::Passed)
@@ -52,8 +62,15 @@ pub(super) async fn check(
     if let Some(answer) = no_answer.or_else(|| not_green(&runs, idle)).or(touched) {
         return Ok(answer);
     }
-    let mut shown =
-        format!("the tests pass, twice; {} unchanged", counted(frozen.files.len(), "frozen file"));
+    let passing = match passing(tools, scene, &frozen, &allowance, &runs, notebook, stop).await? {
+        Ok(passing) => passing,
+        Err(answer) => return Ok(answer),
+    };
+    let unchanged = counted(frozen.files.len() - notebook.allowed.len(), "frozen file");
+    let mut shown = format!("{passing}; {unchanged} unchanged");
+    if !notebook.allowed.is_empty() {
+        shown.push_str(&format!(", changed as tests_may_change lets: {}", some(&notebook.allowed)));
+    }
     if !frozen.thawed.is_empty() {
         shown.push_str(&format!(", {} thawed", counted(frozen.thawed.len(), "file")));
     }
@@ -63,17 +80,65 @@ pub(super) async fn check(
     Ok(Check::pass(shown))
 }
 
+/// What two passing runs show, test by test: the beginning of the gate's line. The inner error is its answer.
+async fn passing(
+    tools: &Tools,
+    scene: &Scene,
+    frozen: &Frozen,
+    allowance: &Allowance,
+    runs: &[Run],
+    notebook: &mut Notebook<'_>,
+    stop: &Stop,
+) -> Result<Result<String, Check>> {
+    let basis = frozen.basis.unwrap_or(Basis::ExitCode);
+    notebook.basis = Some(basis);
+    if basis == Basis::ExitCode {
+        return Ok(Ok("the tests pass, twice (weaker proof: exit code only)".to_owned()));
+    }
+    let (bench, tree) = match scene.work() {
+        Ok(work) => work,
+        Err(answer) => return Ok(Err(answer)),
+    };
+    let known = baseline(tools, &bench.base, stop).await?;
+    known.keep(notebook)?;
+    if let Some(answer) = known.in_the_way() {
+        return Ok(Err(answer));
+    }
+    let changes = tools.workspace.changes(&bench.base.tree, tree).await?;
+    let changed = changes.into_iter().map(|change| change.path);
+    let mut allowed: Vec<String> = changed.filter(|path| allowance.covers(path)).collect();
+    allowed.extend(frozen.thawed.iter().cloned());
+    let files: Vec<String> = frozen.files.iter().map(|file| file.path.clone()).collect();
+    Ok(match showing::green(&known, basis, &frozen.new, &files, &allowed, runs) {
+        Ok(new) => {
+            let told = showing::told(&new);
+            notebook.new = new;
+            let label = basis.label().map(|label| format!(" ({label} before)"));
+            let before = label.unwrap_or_default();
+            Ok(format!("the tests pass, twice; {told} among them{before}"))
+        }
+        Err(not_shown) => {
+            notebook.failing = not_shown.tests;
+            Err(not_shown.check)
+        }
+    })
+}
+
 /// The answer unless every run passed. `idle` says that nothing was written since the tests were frozen.
 fn not_green(runs: &[Run], idle: bool) -> Option<Check> {
     let nth = runs.iter().position(|run| run.outcome != Outcome::Passed)?;
     let run = &runs[nth];
+    let (named, list) = run.tests.as_ref().map_or_else(Default::default, showing::failed_tests);
     let why = match nth {
-        0 if idle => format!("the tests fail: {}; nothing was written since RED", run.ended),
-        0 => format!("the tests fail: {}", run.ended),
-        _ => "the tests are flaky with this code: passed once, failed once".to_owned(),
+        0 if idle => format!("the tests fail: {}; nothing was written since RED{named}", run.ended),
+        0 => format!("the tests fail: {}{named}", run.ended),
+        _ => format!("the tests are flaky with this code: passed once, failed once{named}"),
     };
     let (command, ended, shown) = (&run.command, &run.ended, fenced(&run.tail(80)));
-    Some(Check::fail_with(why, format!("`{command}`, run {}, {ended}:\n\n{shown}", nth + 1)))
+    Some(Check::fail_with(
+        why,
+        format!("{list}\n`{command}`, run {}, {ended}:\n\n{shown}", nth + 1),
+    ))
 }
 
 /// The list of frozen files that the journal remembers.
@@ -95,18 +160,25 @@ fn remembered(scene: &Scene) -> Result<Result<Frozen, Check>> {
     }))
 }
 
-/// The answer when a frozen file is not as it was.
-async fn frozen_touched(tools: &Tools, frozen: &Frozen, tree: &str) -> Result<Option<Check>> {
+/// The frozen files that are not as they were and may be so. The inner error is the answer when one may not.
+async fn frozen_touched(
+    tools: &Tools,
+    frozen: &Frozen,
+    allowance: &Allowance,
+    tree: &str,
+) -> Result<Result<Vec<String>, Check>> {
     let broken = frozen.broken(&tools.workspace, tree).await?;
+    let (allowed, broken): (Vec<_>, Vec<_>) =
+        broken.into_iter().partition(|broken| allowance.covers(&broken.path));
     if broken.is_empty() {
-        return Ok(None);
+        return Ok(Ok(allowed.into_iter().map(|allowed| allowed.path).collect()));
     }
     let paths: Vec<String> = broken.iter().map(|broken| broken.path.clone()).collect();
     let diff = tools.workspace.diff(&frozen.tree, tree, &paths, DIFF_LIMIT_BYTES).await;
     let diff = diff.map_or_else(|_| String::new(), |diff| fenced(&diff));
     let lines: Vec<String> =
         broken.iter().map(|broken| format!("{} {}", broken.path, broken.what)).collect();
-    Ok(Some(Check::fail_with(
+    Ok(Err(Check::fail_with(
         format!("frozen tests were touched: {}", some(&lines)),
         format!(
             "Tests are frozen once RED has passed. Put these back as they were and mend the code instead:\n\n{}\n{diff}",

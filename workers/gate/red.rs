@@ -1,12 +1,15 @@
 //! The gate RED: the base passes, the order's new tests fail, fail again, and are frozen.
 
-use super::baseline::baseline;
+use super::allowance::Allowance;
+use super::baseline::{Known, baseline};
 use super::evidence::Notebook;
 use super::fault;
-use super::findings::{bullets, counted, fenced, some};
+use super::findings::{bullets, counted, some};
 use super::frozen::Frozen;
+use super::record::Basis;
 use super::run::{Outcome, Place, Run, Setting};
 use super::scene::{Scene, Tools};
+use super::showing::{self, Shown};
 use super::worktree::{Suspect, unchanged};
 use crate::check::Check;
 use crate::error::Result;
@@ -35,6 +38,10 @@ pub(super) async fn check(
     if let Some(answer) = unfit(&changes) {
         return Ok(answer);
     }
+    let allowance = match Allowance::of(&scene.request) {
+        Ok(allowance) => allowance,
+        Err(answer) => return Ok(answer),
+    };
     let known = baseline(tools, &bench.base, stop).await?;
     known.keep(notebook)?;
     if let Some(answer) = known.in_the_way() {
@@ -42,7 +49,8 @@ pub(super) async fn check(
     }
     let place =
         Place { kind: "worktree", folder: bench.path.clone(), commit: None, tree: tree.to_owned() };
-    let (setting, mut runs, mut no_answer) = (Setting::tests(tools), Vec::<Run>::new(), None);
+    let setting = Setting::tests(tools).read_by(known.adapter());
+    let (mut runs, mut no_answer) = (Vec::<Run>::new(), None);
     while no_answer.is_none()
         && runs.len() < 2
         && runs.iter().all(|run| run.outcome == Outcome::Failed)
@@ -54,23 +62,67 @@ pub(super) async fn check(
         }
     }
     let touched = unchanged(tools, scene, tree, &TEST_RUN).await?;
-    if let Some(answer) = no_answer.or(touched).or_else(|| not_red(&runs)) {
+    if let Some(answer) = no_answer.or(touched) {
         return Ok(answer);
     }
-    let paths = changes.into_iter().map(|change| change.path).collect();
-    let frozen = match Frozen::of(&tools.workspace, &bench.base, tree, paths).await? {
+    let paths: Vec<String> = changes.into_iter().map(|change| change.path).collect();
+    let allowed: Vec<String> =
+        paths.iter().filter(|path| allowance.covers(path)).cloned().collect();
+    let shown = match showing::red(&known, &paths, &allowed, &runs) {
+        Ok(shown) => shown,
+        Err(not_shown) => {
+            notebook.failing = not_shown.tests;
+            return Ok(not_shown.check);
+        }
+    };
+    freeze(tools, scene, notebook, &known, &shown, paths, &runs).await
+}
+
+/// Freezes the files of the order, with what was shown of them.
+async fn freeze(
+    tools: &Tools,
+    scene: &Scene,
+    notebook: &mut Notebook<'_>,
+    known: &Known,
+    shown: &Shown,
+    paths: Vec<String>,
+    runs: &[Run],
+) -> Result<Check> {
+    let (bench, tree) = match scene.work() {
+        Ok(work) => work,
+        Err(answer) => return Ok(answer),
+    };
+    let mut frozen = match Frozen::of(&tools.workspace, &bench.base, tree, paths).await? {
         Ok(frozen) => frozen,
         Err(path) => {
             return Ok(Check::fail(format!("{path} is no plain file: it can't be frozen")));
         }
     };
+    frozen.basis = Some(shown.basis);
+    frozen.adapter = runs.last().and_then(|run| run.tests.as_ref()).map(|run| run.adapter);
+    frozen.new.clone_from(&shown.new);
     notebook.proof = Some(frozen.write(&scene.papers)?);
-    Ok(Check::pass(format!(
-        "the tests fail, twice ({}); {}; {} frozen",
-        runs[0].ended,
-        known.shown(),
-        counted(frozen.files.len(), "file")
-    )))
+    notebook.basis = Some(shown.basis);
+    notebook.new.clone_from(&shown.new);
+    Ok(Check::pass(line(shown, known, runs, &frozen)))
+}
+
+fn line(shown: &Shown, known: &Known, runs: &[Run], frozen: &Frozen) -> String {
+    let ended = runs.first().map_or("", |run| run.ended.as_str());
+    let Shown { basis, new, remark } = shown;
+    let what = match basis {
+        Basis::Named => format!("{} fail by themselves, twice", showing::told(new)),
+        Basis::RedByBuild => format!("red-by-build, twice ({ended})"),
+        Basis::RedByImport if new.is_empty() => format!("red-by-import, twice ({ended})"),
+        Basis::RedByImport => {
+            format!("red-by-import, twice ({ended}), and {} by themselves", showing::told(new))
+        }
+        Basis::ExitCode => {
+            format!("the tests fail, twice ({ended}) (weaker proof: exit code only)")
+        }
+    };
+    let files = counted(frozen.files.len(), "file");
+    format!("{what}{remark}; {}; {files} frozen", known.shown())
 }
 
 /// What can be said before anything is run.
@@ -99,37 +151,4 @@ fn unfit(changes: &[Change]) -> Option<Check> {
             format!("Write plain files instead of symlinks or submodules:\n\n{}", bullets(special)),
         )
     })
-}
-
-/// The answer unless every run failed.
-fn not_red(runs: &[Run]) -> Option<Check> {
-    let outputs: String = runs
-        .iter()
-        .enumerate()
-        .map(|(at, run)| {
-            format!(
-                "\nRun {}, `{}`, {}:\n\n{}",
-                at + 1,
-                run.command,
-                run.ended,
-                fenced(&run.tail(60))
-            )
-        })
-        .collect();
-    let outcomes: Vec<&Outcome> = runs.iter().map(|run| &run.outcome).collect();
-    match outcomes.as_slice() {
-        [Outcome::Failed, Outcome::Failed] => None,
-        [Outcome::Failed, ..] => Some(Check::fail_with(
-            "the new tests are flaky: failed once, passed once",
-            format!(
-                "The same tests failed once and passed once. They must fail every time until the work is there.\n{outputs}"
-            ),
-        )),
-        _ => Some(Check::fail_with(
-            "the new tests pass before the work is there",
-            format!(
-                "All tests pass although the work is not there yet: the new tests test nothing, or are not run.\n{outputs}"
-            ),
-        )),
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::run::Run;
 use super::scene::Scene;
+use crate::report::TestRun;
 
 /// The transcript of `run`, made for `gate` of the scene's order.
 pub(super) fn render(scene: &Scene, gate: &str, run: &Run) -> Vec<u8> {
@@ -24,6 +25,7 @@ pub(super) fn render(scene: &Scene, gate: &str, run: &Run) -> Vec<u8> {
         ("started", run.started.to_string()),
         ("ended", run.ended.clone()),
         ("took", format!("{} ms", run.took.as_millis())),
+        ("tests", run.tests.as_ref().map_or_else(|| "not read".to_owned(), TestRun::line)),
         ("output", format!("{} bytes kept, {} before them dropped", run.output.len(), run.dropped)),
     ];
     let mut text: String =

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::baseline;
 use super::fault::{self, Tried};
 use super::run::{Outcome, Place, Run, Setting};
 use super::scene::Tools;
 use crate::check::Check;
 use crate::error::Result;
+use crate::report::{Adapter, Strength, TestId, TestOutcome};
 use crate::stop::Stop;
 use crate::workspace::Commit;
 
@@ -20,6 +22,15 @@ pub(super) enum Trial {
     Red,
     /// Nothing was found out.
     Unable(Check),
+}
+
+/// Tests that an order on the line brought: RED froze their names.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    /// Who told the names; nothing else is compared with them.
+    pub(super) adapter: Option<Adapter>,
+    /// The names.
+    pub(super) ids: Vec<TestId>,
 }
 
 /// The runs made so far, by tree.
@@ -37,8 +48,14 @@ impl<'a> Trials<'a> {
     }
 
     /// Tests `commit`, which stands on `base`, unless its tree was tested before. A line that comes to no answer is red
-    /// when its base does come to one.
-    pub(super) async fn of(&mut self, base: &Commit, commit: &Commit) -> Result<Trial> {
+    /// when its base does come to one, and so is a line that passes without a test that is `wanted`: one order must not
+    /// silence another's tests.
+    pub(super) async fn of(
+        &mut self,
+        base: &Commit,
+        commit: &Commit,
+        wanted: &[Wanted],
+    ) -> Result<Trial> {
         if !self.runs.contains_key(&commit.tree) {
             let tried = self.run(base, commit).await?;
             match tried.no_answer {
@@ -46,9 +63,19 @@ impl<'a> Trials<'a> {
                 _ => drop(self.runs.insert(commit.tree.clone(), tried.runs)),
             }
         }
+        if self.on(&commit.tree).len() == 1 && !self.missing(&commit.tree, wanted).is_empty() {
+            let again = self.run(base, commit).await?;
+            match again.no_answer {
+                Some(answer @ Check::CouldNotRun { .. }) => return Ok(Trial::Unable(answer)),
+                _ => self.runs.entry(commit.tree.clone()).or_default().extend(again.runs),
+            }
+        }
+        let missing = !self.missing(&commit.tree, wanted).is_empty();
         let runs = self.on(&commit.tree);
         Ok(match runs.last() {
-            Some(last) if last.outcome == Outcome::Passed => Trial::Green(runs.len() > 1),
+            Some(last) if last.outcome == Outcome::Passed && !missing => {
+                Trial::Green(runs.len() > 1)
+            }
             _ => Trial::Red,
         })
     }
@@ -58,11 +85,24 @@ impl<'a> Trials<'a> {
         self.runs.get(tree).map_or(&[], Vec::as_slice)
     }
 
+    /// The wanted tests that did not pass in the last run on `tree`, where that run passed and names its tests. Empty where
+    /// the run failed: it says more.
+    pub(super) fn missing(&self, tree: &str, wanted: &[Wanted]) -> Vec<TestId> {
+        let last = self.on(tree).last().filter(|run| run.outcome == Outcome::Passed);
+        let Some(tests) = last.and_then(|run| run.tests.as_ref()) else { return Vec::new() };
+        if tests.strength != Strength::Named {
+            return Vec::new();
+        }
+        let told = wanted.iter().filter(|one| one.adapter == Some(tests.adapter));
+        let ids = told.flat_map(|one| &one.ids);
+        ids.filter(|id| tests.tests.get(id) != Some(&TestOutcome::Passed)).cloned().collect()
+    }
+
     async fn run(&self, base: &Commit, commit: &Commit) -> Result<Tried> {
         let folder = self.tools.workspace.checkout("union", &commit.commit).await?;
         let (sha, tree) = (Some(commit.commit.clone()), commit.tree.clone());
         let place = Place { kind: "union", folder, commit: sha, tree };
-        let setting = Setting::tests(self.tools);
+        let setting = Setting::tests(self.tools).read_by(baseline::known_adapter(self.tools, base));
         let mut tried = fault::run(self.tools, &setting, base, place.clone(), self.stop).await?;
         if tried.came_to(&Outcome::Failed) {
             let again = fault::run(self.tools, &setting, base, place, self.stop).await?;

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::allowance::{Allowance, stands_in};
 use super::baseline::{self, baseline};
 use super::findings::{bullets, fenced, short, some};
 use super::frozen::Frozen;
@@ -15,11 +16,13 @@ use super::message::message;
 use super::papers::{self, Paper};
 use super::run::{Outcome, Run};
 use super::scene::{Scene, Tools, unable};
-use super::trials::{Trial, Trials};
+use super::showing::{failed_tests, weaker};
+use super::trials::{Trial, Trials, Wanted};
 use super::worktree::{Suspect, unchanged};
 use crate::check::Check;
 use crate::error::Result;
 use crate::order::OrderId;
+use crate::report::TestId;
 use crate::stop::Stop;
 use crate::workspace::{Commit, Composed, Landed};
 
@@ -60,7 +63,8 @@ pub(super) async fn union(
 ) -> Vec<Ruled> {
     let ruled = scenes.iter().map(|_| None).collect();
     let trials = Trials::new(tools, stop);
-    let mut shift = Shift { tools, stop, scenes, ours, ruled, trials };
+    let wanted = scenes.iter().map(|_| None).collect();
+    let mut shift = Shift { tools, stop, scenes, ours, ruled, wanted, trials };
     let limit = tools.config.project.test.timeout.saturating_mul(20).max(Duration::from_secs(60));
     match lock::take(&tools.floor, "union.lock", limit, stop).await {
         Ok(_guard) => {
@@ -85,6 +89,8 @@ struct Shift<'a> {
     scenes: &'a [Scene],
     ours: &'a Ours<'a>,
     ruled: Vec<Option<Ruled>>,
+    /// The tests that each scene's order brought, where they have names.
+    wanted: Vec<Option<Wanted>>,
     trials: Trials<'a>,
 }
 
@@ -131,8 +137,19 @@ impl<'a> Shift<'a> {
                         .unwrap_or_else(|error| Some(unable(&error)))
                 }
             };
-            self.ruled[index] = answer.map(Ruled::plain);
+            let (wanted, tampered) = match wanted(scene) {
+                Ok(Ok(wanted)) => (wanted, None),
+                Ok(Err(answer)) => (None, Some(answer)),
+                Err(error) => (None, Some(unable(&error))),
+            };
+            self.wanted[index] = wanted;
+            self.ruled[index] = answer.or(tampered).map(Ruled::plain);
         }
+    }
+
+    /// The tests that must pass on a line of these links.
+    fn wanted(&self, links: &[Link]) -> Vec<Wanted> {
+        links.iter().filter_map(|link| self.wanted[link.index].clone()).collect()
     }
 
     /// One line: composed, tested, landed; or one order fewer.
@@ -143,7 +160,8 @@ impl<'a> Shift<'a> {
             self.rule_others(&line, base).await?;
             return Ok(Round::Over);
         };
-        match self.trials.of(base, &tip).await? {
+        let wanted = self.wanted(&line.links);
+        match self.trials.of(base, &tip, &wanted).await? {
             Trial::Green(flaky) => self.land(base, &line, &tip, flaky).await,
             Trial::Red => self.drop_culprit(base, &line).await,
             Trial::Unable(answer) => {
@@ -191,7 +209,9 @@ impl<'a> Shift<'a> {
             Landed::Done => {}
         }
         // The tip is the next base: whoever comes next need not test it again. A cache that can't be written costs a run.
-        drop(baseline::remember(self.tools, &tip.tree, &Outcome::Passed));
+        let tests = self.trials.on(&tip.tree).last().and_then(|run| run.tests.as_ref());
+        let weaker = weaker(tests);
+        drop(baseline::remember(self.tools, &tip.tree, &Outcome::Passed, tests));
         for (nth, link) in line.links.iter().enumerate() {
             let others = landing.iter().enumerate().filter(|(other, _)| *other != nth);
             let others: Vec<&str> = others.map(|(_, (id, _))| id.as_str()).collect();
@@ -201,7 +221,7 @@ impl<'a> Shift<'a> {
             };
             let again = if flaky { ", the second time (they failed once)" } else { "" };
             let check = Check::pass(format!(
-                "landed as {} on {}{company}; the tests pass on all of it{again}",
+                "landed as {} on {}{company}; the tests pass on all of it{again}{weaker}",
                 short(&link.commit.commit),
                 short(&base.commit)
             ));
@@ -262,7 +282,8 @@ impl<'a> Shift<'a> {
         let (mut green, mut red) = (0, line.links.len());
         while red - green > 1 {
             let middle = green + (red - green) / 2;
-            match self.trials.of(base, &line.links[middle - 1].commit).await? {
+            let wanted = self.wanted(&line.links[..middle]);
+            match self.trials.of(base, &line.links[middle - 1].commit, &wanted).await? {
                 Trial::Green(_) => green = middle,
                 Trial::Red => red = middle,
                 Trial::Unable(answer) => {
@@ -279,7 +300,11 @@ impl<'a> Shift<'a> {
             None => Vec::new(),
         };
         let failing = self.trials.on(&culprit.commit.tree);
-        let check = failed_on(base, &before, failing);
+        let missing = self.trials.missing(&culprit.commit.tree, &self.wanted(&line.links[..red]));
+        let check = match missing.as_slice() {
+            [] => failed_on(base, &before, failing),
+            missing => silenced_on(base, &before, missing, failing),
+        };
         runs.extend_from_slice(failing);
         self.ruled[culprit.index] = Some(Ruled { check, runs, proof: None, rework: true });
         Ok(Round::Dropped)
@@ -373,10 +398,53 @@ fn failed_on(base: &Commit, before: &[&Scene], failing: &[Run]) -> Check {
         );
         (why, stands)
     };
+    let last = failing.last().and_then(|run| run.tests.as_ref());
+    let (named, list) = last.map_or_else(Default::default, failed_tests);
+    let why = format!("{why}{named}");
     let output = failing.last().map_or_else(String::new, |run| {
         format!("\n`{}`, {}, twice:\n\n{}", run.command, run.ended, fenced(&run.tail(80)))
     });
-    Check::fail_with(why, format!("{stands}\n{output}"))
+    Check::fail_with(why, format!("{list}{stands}\n{output}"))
+}
+
+/// The line passes, and lacks tests that orders on it brought.
+fn silenced_on(base: &Commit, before: &[&Scene], missing: &[TestId], failing: &[Run]) -> Check {
+    let base = short(&base.commit);
+    let orders = before.iter().map(|scene| scene.order.as_str());
+    let stands = match before {
+        [] => format!("the fresh base {base}"),
+        _ => format!("{} (base {base})", some(orders)),
+    };
+    let names: Vec<&str> = missing.iter().map(TestId::as_str).collect();
+    let output = failing.last().map_or_else(String::new, |run| {
+        format!("\n`{}`, {}:\n\n{}", run.command, run.ended, fenced(&run.tail(80)))
+    });
+    Check::fail_with(
+        format!("new tests are gone or skipped once it stands on {stands}: {}", some(&names)),
+        format!(
+            "These tests were frozen when they failed, and must run and pass. Once this order stands on {stands}, the test \
+             command passes without them:\n\n{}{output}",
+            bullets(&names)
+        ),
+    )
+}
+
+/// The tests that RED froze for an order, but for those in files that may change or were merged by hand. The inner error is
+/// its outcome when that can't be told.
+fn wanted(scene: &Scene) -> Result<Result<Option<Wanted>, Check>> {
+    let Some(proof) = &scene.frozen else { return Ok(Ok(None)) };
+    let frozen = match Frozen::load(&scene.papers, proof)? {
+        Ok(frozen) => frozen,
+        Err(why) => return Ok(Err(Check::fail(format!("the record of frozen tests {why}")))),
+    };
+    let allowance = match Allowance::of(&scene.request) {
+        Ok(allowance) => allowance,
+        Err(answer) => return Ok(Err(answer)),
+    };
+    let files = frozen.files.iter().map(|file| &file.path).filter(|path| allowance.covers(path));
+    let loose: Vec<&String> = files.chain(&frozen.thawed).collect();
+    let ids = frozen.new.iter().filter(|id| !loose.iter().any(|path| stands_in(id, path)));
+    Ok(Ok(Some(Wanted { adapter: frozen.adapter, ids: ids.cloned().collect() })))
 }
 
 fn commit_message(scene: &Scene) -> Result<String> {
