@@ -164,6 +164,7 @@ impl House {
             bench: self.workspace.find(&job.id).await.unwrap(),
             tree_before: Some(tree.clone()),
             tree: Some(tree),
+            looked: None,
             testimony: None,
             frozen: job.frozen.clone(),
             code_changed: None,

@@ -6,6 +6,7 @@
 mod choose;
 mod gating;
 mod job;
+mod looking;
 mod news;
 mod room;
 mod settle;

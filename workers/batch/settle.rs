@@ -1,6 +1,7 @@
 //! Carries a ruling out: papers first, then the one move that counts.
 
 use crate::batch::job::Job;
+use crate::batch::looking;
 use crate::error::{Kind, Result};
 use crate::event::What;
 use crate::floor::unix_now;
@@ -15,6 +16,13 @@ use crate::state::State;
 
 /// Carries out any ruling but a fix turn (which is the session's affair). True when the order moved on.
 pub(crate) async fn settle(shop: &Shop, job: Job, ruling: Ruling) -> Result<bool> {
+    let (id, generation) = (job.id().clone(), job.claim.generation());
+    let moved_on = Box::pin(carry_out(shop, job, ruling)).await?;
+    Box::pin(looking::end(shop, &id, generation)).await;
+    Ok(moved_on)
+}
+
+async fn carry_out(shop: &Shop, job: Job, ruling: Ruling) -> Result<bool> {
     if let Some(why) = out_of_reach(shop, job.id())? {
         shop.tell(What::LostClaim { order: job.id().clone(), why });
         return Ok(false);

@@ -272,28 +272,9 @@ impl Batch<'_> {
         }
         job.find_bench(self.shop).await?;
         if stage.tree == Tree::Read {
-            job.turn.tree_before = Some(self.approved(job).await?);
+            Box::pin(self.lay_out_look(job)).await?;
         }
         Ok(copied.names)
-    }
-
-    /// The tree that a looking stage is given: the one whose gates have passed. What changed the worktree since (an agent of
-    /// a worker that died before it could be put back, a process left running) was never checked, and would be landed as
-    /// if it had been: it is kept aside. Where a person stepped in after the gates there is none to compare with.
-    async fn approved(&self, job: &Job) -> Result<String> {
-        let workspace = &self.shop.workspace;
-        let now = workspace.tree(job.id()).await?;
-        let approved = job.claim.history().approved.clone().filter(|approved| *approved != now);
-        let (Some(approved), Some(bench)) = (approved, &job.bench) else { return Ok(now) };
-        let generation = job.claim.generation();
-        workspace.restart(job.id(), generation, &bench.base, &approved).await?;
-        self.shop.warn(format!(
-            "{}: its worktree was changed after its gates had passed; it was put back, and the change is kept under \
-             refs/shopfloor/salvage/{}/",
-            job.id(),
-            job.id()
-        ));
-        Ok(approved)
     }
 
     pub(super) async fn not_laid_out(&mut self, job: Job, error: &Error) -> Result<()> {
@@ -319,7 +300,7 @@ impl Batch<'_> {
             generation: job.claim.generation(),
             request: job.claim.request(),
             desk: &job.desk,
-            worktree: job.bench.as_ref().map(|bench| bench.path.as_path()),
+            worktree: job.place(),
             base: job.bench.as_ref().map(|bench| bench.base.commit.as_str()),
             papers,
         };

@@ -39,7 +39,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use record::{Basis, Counts, Names, RecordLine, RecordRun, record};
-pub use scene::Scene;
+pub use scene::{Looked, Scene};
 pub use spec::declared_files;
 
 use crate::check::{Check, GateReport};

@@ -18,7 +18,7 @@ use super::run::{Outcome, Run};
 use super::scene::{Scene, Tools, unable};
 use super::showing::{failed_tests, weaker};
 use super::trials::{Trial, Trials, Wanted};
-use super::worktree::{Suspect, unchanged};
+use super::worktree::{Suspect, only_looked, unchanged};
 use crate::check::Check;
 use crate::error::Result;
 use crate::order::OrderId;
@@ -132,9 +132,11 @@ impl<'a> Shift<'a> {
                 Err(answer) => Some(answer),
                 Ok((_, tree)) => {
                     let before = scene.tree_before.as_deref().unwrap_or(tree);
-                    unchanged(self.tools, scene, before, &COMMITTER)
-                        .await
-                        .unwrap_or_else(|error| Some(unable(&error)))
+                    match only_looked(self.tools, scene, &COMMITTER).await {
+                        Ok(None) => unchanged(self.tools, scene, before, &COMMITTER).await,
+                        other => other,
+                    }
+                    .unwrap_or_else(|error| Some(unable(&error)))
                 }
             };
             let (wanted, tampered) = match wanted(scene) {
