@@ -85,6 +85,10 @@ pub(crate) enum Command {
     Status(Status),
     /// Everything about one order
     Show(Show),
+    /// Check the gates of an order again, from clean checkouts
+    Verify(Verify),
+    /// How healthy each gate is: runs, outcomes, times
+    Gates(Gates),
     /// Read or follow the logs of the workers, or what happened to one order
     Logs(Logs),
     /// Keep an order from being claimed; also while it is in progress
@@ -283,11 +287,40 @@ pub(crate) struct Status {
 /// `show`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  shopfloor show item-stacking\n\nThe shape of --json is in docs/commands.md."
+    after_help = "Examples:\n  shopfloor show item-stacking\n  shopfloor show item-stacking --evidence\n\nThe shape of --json is in docs/commands.md."
 )]
 pub(crate) struct Show {
     /// The order
     pub(crate) id: String,
+    /// What the gates ran and found: commands, results, trees, tests by name, transcripts
+    #[arg(long)]
+    pub(crate) evidence: bool,
+    /// The same as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Runs the baseline, RED, GREEN and UNION of the order again and says of each: agree, disagree, could not run.
+Exit code 0 only when all agree, else 1.
+
+Examples:
+  shopfloor verify item-stacking
+  shopfloor verify item-stacking --json")]
+pub(crate) struct Verify {
+    /// The order
+    pub(crate) id: String,
+    /// The same as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `gates`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  shopfloor gates\n  shopfloor gates --json")]
+pub(crate) struct Gates {
     /// The same as JSON
     #[arg(long)]
     pub(crate) json: bool,

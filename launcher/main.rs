@@ -14,7 +14,10 @@ mod snapshot;
 mod waits;
 mod orders;
 mod journal;
+mod evidence;
 mod show;
+mod verify;
+mod gates;
 mod lock;
 mod status;
 mod logs;
@@ -83,6 +86,8 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
         Command::Stop(flags) => stop::run(flags, &place, voice),
         Command::Status(flags) => status::run(flags, &place),
         Command::Show(flags) => show::run(flags, &place),
+        Command::Verify(flags) => verify::run(flags, &place),
+        Command::Gates(flags) => gates::run(flags, &place),
         Command::Logs(flags) => logs::run(flags, &place, voice),
         Command::Hold(flags) => orders::hold(flags, &place, voice),
         Command::Release(flags) => orders::release(flags, &place, voice),

@@ -14,6 +14,7 @@ use shopfloor::queue::{Order, Queue as _};
 use shopfloor::stages;
 use shopfloor::state::State;
 
+use crate::evidence;
 use crate::flags::Show;
 use crate::journal;
 use crate::naming::{order_called, unknown_order};
@@ -41,6 +42,9 @@ struct Scene {
 pub(crate) fn run(flags: &Show, place: &Place) -> Result<Done> {
     let queue = place.open_queue_to_look()?;
     let id = order_called(&*queue, &flags.id)?;
+    if flags.evidence {
+        return evidence::run(id.as_str(), &place.papers(&id)?, flags.json);
+    }
     let order = match queue.look(&id) {
         Ok(Some(order)) => order,
         Ok(None) => return Err(unknown_order(&*queue, &flags.id).into()),
@@ -57,7 +61,7 @@ pub(crate) fn run(flags: &Show, place: &Place) -> Result<Done> {
     let breakers = snapshot::breakers(&floor);
     let stand = waits::stand(&order, &seen, &stages::pipeline(), &breakers, unix_now());
     let folder = place.papers(&id)?;
-    let (papers, evidence) = (papers(&folder), evidence(&folder));
+    let (papers, evidence) = (papers(&folder), proofs(&folder));
     let entries = journal::read(&folder);
     let worktree = worktree(&id, &queue, place);
     let scene = Scene { order, stand, entries, folder, papers, evidence, worktree };
@@ -91,7 +95,7 @@ fn papers(folder: &Path) -> Vec<String> {
 }
 
 /// The files below `evidence/`, relative to the order's folder.
-fn evidence(folder: &Path) -> Vec<String> {
+fn proofs(folder: &Path) -> Vec<String> {
     let walk = walkdir::WalkDir::new(folder.join("evidence")).max_depth(4).sort_by_file_name();
     let files = walk.into_iter().flatten().filter(|entry| entry.file_type().is_file());
     let names = files.filter_map(|file| {

@@ -17,6 +17,8 @@ pub(crate) enum Done {
     NothingToDo,
     /// It came to its end, and some orders failed or some stage stopped.
     SomeFailed,
+    /// What was checked again is not as recorded.
+    Otherwise,
     /// Ended by a second Ctrl-C.
     Interrupted,
 }
@@ -28,6 +30,7 @@ impl Done {
             Self::Well => exit::OK,
             Self::NothingToDo => exit::NOTHING_TO_DO,
             Self::SomeFailed => exit::SOME_FAILED,
+            Self::Otherwise => exit::FAILED,
             Self::Interrupted => exit::INTERRUPTED,
         }
     }

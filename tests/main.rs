@@ -14,6 +14,7 @@ mod agents;
 mod gates;
 mod cli;
 mod flow;
+mod verify;
 mod bad_input;
 mod stops;
 mod full_disk;

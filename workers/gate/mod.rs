@@ -33,6 +33,8 @@ mod message;
 mod line;
 mod trials;
 mod union;
+mod verify;
+mod verifying;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +43,7 @@ use std::time::Instant;
 pub use record::{Basis, Counts, Names, RecordLine, RecordRun, record};
 pub use scene::{Looked, Scene};
 pub use spec::declared_files;
+pub use verify::{Again, Agreement, Recorded};
 
 use crate::check::{Check, GateReport};
 use crate::config::Config;

@@ -37,6 +37,7 @@ mod difference;
 mod base;
 mod compose;
 mod land;
+mod review;
 
 pub use look::Look;
 

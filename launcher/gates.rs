@@ -1,0 +1,156 @@
+//! `shopfloor gates`: the health of each gate, folded from the records of all orders.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use shopfloor::gate::{RecordLine, record};
+use shopfloor::place::Place;
+use shopfloor::queue::Queue as _;
+
+use crate::flags::Gates;
+use crate::table::Rows;
+use crate::voice::{self, Done};
+
+/// What the records say of one gate.
+#[derive(Debug, Default)]
+struct Health {
+    passed: usize,
+    failed: usize,
+    unable: usize,
+    took_ms: Vec<u64>,
+    /// Moment and outcome of every closing.
+    closings: Vec<(String, String)>,
+}
+
+impl Health {
+    fn add(&mut self, line: RecordLine) {
+        match line.outcome.as_str() {
+            "pass" => self.passed += 1,
+            "fail" => self.failed += 1,
+            _ => self.unable += 1,
+        }
+        self.took_ms.push(line.took_ms);
+        self.closings.push((line.at, line.outcome));
+    }
+
+    fn runs(&self) -> usize {
+        self.passed + self.failed + self.unable
+    }
+
+    /// The time in which `percent` of its runs were over, milliseconds.
+    fn within(&self, percent: usize) -> u64 {
+        let mut times = self.took_ms.clone();
+        times.sort_unstable();
+        let rank = (times.len() * percent).div_ceil(100).max(1);
+        times.get(rank - 1).copied().unwrap_or(0)
+    }
+
+    /// When its outcome was last another than before, and which it became.
+    fn last_change(&self) -> Option<(String, String)> {
+        let mut closings = self.closings.clone();
+        closings.sort();
+        let mut changes = closings.windows(2).filter(|pair| pair[0].1 != pair[1].1);
+        changes.next_back().map(|pair| pair[1].clone())
+    }
+
+    fn flag(&self) -> Option<&'static str> {
+        match (self.passed, self.failed) {
+            (0, 0) => Some("never came to an answer"),
+            (_, 0) => Some("never failed: would it notice?"),
+            (0, _) => Some("never passed: can it?"),
+            _ => None,
+        }
+    }
+}
+
+/// Shows the gates.
+pub(crate) fn run(flags: &Gates, place: &Place) -> Result<Done> {
+    let mut gates: BTreeMap<String, Health> = BTreeMap::new();
+    let folders = folders(place)?;
+    for folder in &folders {
+        // A record that can't be read is the order's own trouble, and `show` tells of it.
+        for line in record(folder).unwrap_or_default() {
+            gates.entry(line.gate.clone()).or_default().add(line);
+        }
+    }
+    if flags.json {
+        let all: Vec<Value> = gates.iter().map(|(name, health)| as_json(name, health)).collect();
+        voice::json(&json!({ "orders": folders.len(), "gates": all }))?;
+        return Ok(Done::Well);
+    }
+    if gates.is_empty() {
+        voice::result("No gate was closed yet.")?;
+        return Ok(Done::Well);
+    }
+    let heads =
+        ["GATE", "RUNS", "PASS", "FAIL", "COULD NOT RUN", "P50", "P95", "LAST CHANGE", "REMARK"];
+    let mut rows = Rows::new(&heads);
+    for (name, health) in &gates {
+        let change = health.last_change();
+        let change =
+            change.map_or("none".to_owned(), |(at, to)| format!("{} to {to}", moment(&at)));
+        rows.add([
+            voice::line(name, 40),
+            health.runs().to_string(),
+            health.passed.to_string(),
+            health.failed.to_string(),
+            health.unable.to_string(),
+            seconds(health.within(50)),
+            seconds(health.within(95)),
+            voice::line(&change, 60),
+            health.flag().unwrap_or_default().to_owned(),
+        ]);
+    }
+    voice::result(rows.text())?;
+    Ok(Done::Well)
+}
+
+/// The folders of all orders, also of those in the archive.
+fn folders(place: &Place) -> Result<Vec<PathBuf>> {
+    let queue = place.open_queue_to_look()?;
+    let orders = queue.list()?.orders;
+    let mut folders = Vec::new();
+    for id in &orders {
+        folders.push(place.papers(id)?);
+    }
+    let months = std::fs::read_dir(place.floor()?.archive()).into_iter().flatten().flatten();
+    let old = months.flat_map(|month| std::fs::read_dir(month.path()).into_iter().flatten());
+    folders.extend(old.flatten().map(|order| order.path()).filter(|path| path.is_dir()));
+    Ok(folders)
+}
+
+fn as_json(name: &str, health: &Health) -> Value {
+    json!({
+        "gate": name, "runs": health.runs(), "pass": health.passed, "fail": health.failed,
+        "could_not_run": health.unable, "p50_ms": health.within(50), "p95_ms": health.within(95),
+        "last_change": health.last_change().map(|(at, to)| json!({ "at": at, "to": to })),
+        "flag": health.flag(),
+    })
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{:02} s", ms / 1000, ms % 1000 / 10)
+}
+
+fn moment(at: &str) -> String {
+    let stamp = at.parse::<jiff::Timestamp>().ok();
+    let unix = stamp.and_then(|stamp| u64::try_from(stamp.as_second()).ok());
+    unix.map_or_else(|| at.to_owned(), voice::moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_and_the_last_change_are_those_of_the_closings() {
+        let mut health = Health { took_ms: (1..=100).rev().collect(), ..Health::default() };
+        assert_eq!((health.within(50), health.within(95)), (50, 95));
+        let closing = |at: &str, to: &str| (at.to_owned(), to.to_owned());
+        health.closings = vec![closing("3", "pass"), closing("1", "pass"), closing("2", "fail")];
+        assert_eq!(health.last_change(), Some(closing("3", "pass")));
+        assert_eq!(health.flag(), Some("never came to an answer"));
+    }
+}

@@ -1,0 +1,67 @@
+//! Looking back at what was kept of an order: commits, snapshots, messages. Moves no ref.
+
+use super::names::{READY, branch_ref, object, path_bytes};
+use super::{Commit, Workspace};
+use crate::error::{Error, Result};
+use crate::order::OrderId;
+
+impl Workspace {
+    /// The commit of this id with its tree; `None` when the repository has none.
+    pub async fn commit(&self, id: &str) -> Result<Option<Commit>> {
+        let wanted = format!("{}^{{tree}}", object(id)?);
+        let args = ["rev-parse", "-q", "--verify", "--end-of-options", &wanted];
+        let said = self.git.call("read a commit", &args).said().await?;
+        let tree = String::from_utf8_lossy(&said.output).trim().to_owned();
+        let found = said.code == 0 && object(&tree).is_ok() && tree != id;
+        Ok(found.then(|| Commit { commit: id.to_owned(), tree }))
+    }
+
+    /// The order's commit, as its branch names it.
+    pub async fn branch_of(&self, id: &OrderId) -> Result<Option<Commit>> {
+        self.tip(&branch_ref(id)).await
+    }
+
+    /// The contents that were kept of the order after its turns.
+    pub async fn snapshots(&self, id: &OrderId) -> Result<Vec<Commit>> {
+        let all = self.tips(&[&format!("refs/shopfloor/snapshot/{id}/")]).await?;
+        Ok(all.into_iter().map(|(_, commit)| commit).collect())
+    }
+
+    /// True when the line of finished work or the base branch holds the commit.
+    pub async fn is_landed(&self, commit: &str) -> Result<bool> {
+        for (_, tip) in self.tips(&[READY, &self.main_ref()]).await? {
+            if self.is_ancestor(object(commit)?, &tip.commit).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// A commit's whole message.
+    pub async fn message_of(&self, commit: &str) -> Result<String> {
+        let args = ["cat-file", "commit", object(commit)?];
+        let bytes = self.git.call("read a commit", &args).done().await?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Ok(text.split_once("\n\n").map(|(_, message)| message.to_owned()).unwrap_or_default())
+    }
+
+    /// `base` with only these paths as they are in `tree`, as a commit on top of it.
+    pub async fn graft(&self, base: &Commit, tree: &str, paths: &[String]) -> Result<Commit> {
+        let folder = tempfile::tempdir()
+            .map_err(|error| Error::io("make a folder in", &std::env::temp_dir(), error))?;
+        let index = folder.path().join("index");
+        let call = |args: &[&str]| {
+            self.git.call("put files onto a tree", args).on_files(&self.git.nowhere, &index)
+        };
+        call(&["read-tree", object(&base.tree)?]).done().await?;
+        if !paths.is_empty() {
+            let args = ["ls-tree", "-z", "--full-tree", object(tree)?, "--"];
+            let list = self.git.call("list files of a tree", &args);
+            let list = paths.iter().fold(list, |list, path| list.arg(path_bytes(path)));
+            let entries = list.done().await?;
+            call(&["update-index", "-z", "--index-info"]).input(entries).done().await?;
+        }
+        let tree = call(&["write-tree"]).line().await?;
+        self.commit_tree(&tree, &base.commit, "the base with the tests of an order").await
+    }
+}
