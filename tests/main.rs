@@ -12,6 +12,7 @@ mod kill_points;
 mod workspace;
 mod agents;
 mod gates;
+mod adversary;
 mod cli;
 mod flow;
 mod verify;
