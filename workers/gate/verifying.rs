@@ -291,8 +291,7 @@ impl<'a> Verifying<'a> {
             let note = self.environment(line);
             return Ok(Ok(format!("the tests pass, twice (weaker proof: exit code only){note}")));
         }
-        let by_build = basis == Basis::RedByBuild;
-        let new = match showing::green(known, by_build, &frozen.new, &paths, &allowed, &runs) {
+        let new = match showing::green(known, basis, &frozen.new, &paths, &allowed, &runs) {
             Ok(new) => new,
             Err(NotShown { check, .. }) => return Ok(Err(other(check.line().to_owned()))),
         };
