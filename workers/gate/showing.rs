@@ -262,9 +262,15 @@ fn by_build(
     if let Some(differences) = differences(known, reports) {
         unharmed(&differences, allowed, false, runs)?;
     }
-    let basis = if known.names_its_tests() { Basis::RedByBuild } else { Basis::ExitCode };
+    let by_import = failures.iter().any(|failure| failure.by_import);
+    let basis = match known.names_its_tests() {
+        false => Basis::ExitCode,
+        true if by_import => Basis::RedByImport,
+        true => Basis::RedByBuild,
+    };
     let names: Vec<&str> = files.iter().map(|file| file.as_str()).collect();
-    Ok(Shown { basis, new: Vec::new(), remark: format!("; the build fails in {}", some(&names)) })
+    let what = if by_import { "an import fails" } else { "the build fails" };
+    Ok(Shown { basis, new: Vec::new(), remark: format!("; {what} in {}", some(&names)) })
 }
 
 /// By the exit code alone: every run failed.

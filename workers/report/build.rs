@@ -19,12 +19,15 @@ pub struct BuildFailure {
     pub targets: BTreeSet<String>,
     /// True when an error names no file (a linker, a manifest, a build script): nobody can say whose it is.
     pub unplaced: bool,
+    /// True when nothing was to be compiled: a file could not be loaded, since what it imports is not there.
+    #[serde(default)]
+    pub by_import: bool,
     /// The beginning of the compiler's words.
     pub message: String,
 }
 
 impl BuildFailure {
-    fn word(&mut self, line: &str) {
+    pub(super) fn word(&mut self, line: &str) {
         let room = MOST_CHARS.saturating_sub(self.message.len());
         if room > line.len() {
             self.message.push_str(line);

@@ -18,6 +18,7 @@ mod junit;
 mod libtest;
 mod libtest_block;
 mod libtest_json;
+mod loading;
 mod name;
 mod outcome;
 mod plain;
@@ -104,7 +105,8 @@ impl Report<'_> {
         };
         // A report that was never written because nothing compiled is no riddle.
         if !found {
-            tally.build_failed = build::of_cargo(output, self.folder);
+            tally.build_failed = build::of_cargo(output, self.folder)
+                .or_else(|| loading::of_node(output, self.folder));
         }
         let died = self.exit.is_none_or(|code| code >= 128);
         let broke_off = !found && (died || tool_words::began(self, output));
