@@ -1,7 +1,6 @@
-//! The way of one order through all gates, with one moment at which something is done to it.
+//! The way of one order through all gates, with moments at which something is done to it.
 
 use std::fmt;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use shopfloor::check::GateReport;
@@ -9,24 +8,8 @@ use shopfloor::stage::Gate;
 use shopfloor::stop::Stop;
 use shopfloor::verdict::Verdict;
 
+use super::worlds::{World, honest, house, look};
 use crate::gates::{House, Job, git, write};
-
-/// Runs every `tests/*.sh` and tells each by its name; a line `# skip` in one skips it.
-pub(super) const TAP: &str = r#"count=0; status=0
-for test in tests/*.sh; do
-    [ -e "$test" ] || continue
-    count=$((count + 1))
-    if grep -q '^# skip' "$test"; then echo "ok $count - $test # SKIP"; continue; fi
-    if sh "$test"; then echo "ok $count - $test"; else echo "not ok $count - $test"; status=1; fi
-done
-echo "1..$count"
-exit $status
-"#;
-
-pub(super) const SPEC: &str = "# Double\n\n## Goal\nNumbers are doubled.\n\n## Acceptance criteria\n- 3 gives 6\n\n\
-    ## Files\n- `src/alpha.sh`\n- `tests/alpha.sh`\n\n## How to playtest\nDouble a number.\n";
-pub(super) const TEST: &str = "[ \"$(sh src/alpha.sh 3)\" = 6 ]\n";
-pub(super) const CODE: &str = "echo $(($1 * 2))\n";
 
 /// When something is done: after the honest work of that stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,35 +21,39 @@ pub(super) enum Moment {
     Commit,
 }
 
-/// The languages in which the project is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum World {
-    Shell,
-    Python,
-    Cargo,
-}
-
 /// What is done to an order.
 pub(super) type Trick = fn(&mut Road);
 
 /// A cheat and its honest twin.
+#[derive(Clone, Copy)]
 pub(super) struct Pair {
     pub(super) name: &'static str,
-    pub(super) at: Moment,
+    at: Moment,
     /// The gate that must catch it, and a part of its line.
     pub(super) by: &'static str,
     pub(super) why: &'static str,
-    pub(super) cheat: Trick,
-    pub(super) twin: Trick,
+    cheat: Trick,
+    twin: Trick,
+    /// What both do later on.
+    later: Option<(Moment, Trick, Trick)>,
     /// Commits to the base before the order begins.
     base: fn(&House),
-    world: World,
-    limit: Duration,
+    /// The test command, where it is not the world's.
+    pub(super) command: &'static [&'static str],
+    pub(super) world: World,
+    pub(super) limit: Duration,
     /// True when the honest order beta lands in the same batch, before this one.
     company: bool,
 }
 
-pub(super) fn pair(
+/// Which of a pair walks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    Cheat,
+    Twin,
+}
+
+pub(super) const fn pair(
     name: &'static str,
     at: Moment,
     (by, why): (&'static str, &'static str),
@@ -74,24 +61,69 @@ pub(super) fn pair(
     twin: Trick,
 ) -> Pair {
     let (world, limit) = (World::Shell, Duration::from_secs(60));
-    Pair { name, at, by, why, cheat, twin, base: |_| {}, world, limit, company: false }
+    let base: fn(&House) = |_| {};
+    let (later, command, company) = (None, &[], false);
+    Pair { name, at, by, why, cheat, twin, later, base, command, world, limit, company }
+}
+
+/// One that REVIEW must catch.
+pub(super) const fn review(
+    name: &'static str,
+    why: &'static str,
+    cheat: Trick,
+    twin: Trick,
+) -> Pair {
+    pair(name, Moment::Code, ("review", why), cheat, twin)
+}
+
+/// One of those who write code that GREEN must catch.
+pub(super) const fn green(
+    name: &'static str,
+    why: &'static str,
+    cheat: Trick,
+    twin: Trick,
+) -> Pair {
+    pair(name, Moment::Code, ("green", why), cheat, twin)
+}
+
+/// One of those who write tests that RED must catch.
+pub(super) const fn red(name: &'static str, why: &'static str, cheat: Trick, twin: Trick) -> Pair {
+    pair(name, Moment::Tests, ("red", why), cheat, twin)
 }
 
 impl Pair {
-    pub(super) fn base(self, base: fn(&House)) -> Self {
+    pub(super) const fn base(self, base: fn(&House)) -> Self {
         Self { base, ..self }
     }
 
-    pub(super) fn limit(self, secs: u64) -> Self {
+    pub(super) const fn limit(self, secs: u64) -> Self {
         Self { limit: Duration::from_secs(secs), ..self }
     }
 
-    pub(super) fn company(self) -> Self {
+    pub(super) const fn command(self, command: &'static [&'static str]) -> Self {
+        Self { command, ..self }
+    }
+
+    pub(super) const fn company(self) -> Self {
         Self { company: true, ..self }
     }
 
-    pub(super) fn in_world(self, world: World) -> Self {
+    pub(super) const fn within(self, world: World) -> Self {
         Self { world, ..self }
+    }
+
+    /// What the cheat and the twin do at a later moment.
+    pub(super) const fn then(self, at: Moment, cheat: Trick, twin: Trick) -> Self {
+        Self { later: Some((at, cheat, twin)), ..self }
+    }
+
+    fn trick(&self, who: Who, moment: Moment) -> Option<Trick> {
+        let of = |cheat, twin| if who == Who::Cheat { cheat } else { twin };
+        match self.later {
+            _ if self.at == moment => Some(of(self.cheat, self.twin)),
+            Some((at, cheat, twin)) if at == moment => Some(of(cheat, twin)),
+            _ => None,
+        }
     }
 }
 
@@ -123,6 +155,30 @@ impl Road {
         self.job.work(path, text);
     }
 
+    /// Puts text at the end of a file.
+    pub(super) fn append(&self, path: &str, text: &str) {
+        let before = std::fs::read_to_string(self.file(path)).unwrap();
+        self.work(path, &format!("{before}{text}"));
+    }
+
+    /// Puts other text in the place of a part of a file, which must be there.
+    pub(super) fn replace(&self, path: &str, from: &str, to: &str) {
+        let before = std::fs::read_to_string(self.file(path)).unwrap();
+        assert!(before.contains(from), "{path} has no {from:?}: {before}");
+        self.work(path, &before.replace(from, to));
+    }
+
+    /// A person names a file in order.json.
+    pub(super) fn person(&mut self, path: &str) {
+        self.job.request.files.push(path.to_owned());
+    }
+
+    /// A person lets an old test change.
+    pub(super) fn may_change(&mut self, pattern: &str) {
+        let value = serde_json::json!([pattern]);
+        self.job.request.more.insert("tests_may_change".to_owned(), value);
+    }
+
     pub(super) fn git(&self, args: &[&str]) -> String {
         git(&self.job.bench.path, args)
     }
@@ -133,6 +189,7 @@ impl Road {
 }
 
 /// Where a way ended.
+#[derive(Debug)]
 pub(super) struct End {
     gate: &'static str,
     word: &'static str,
@@ -168,8 +225,8 @@ const GATES: [(Moment, Gate, &str); 6] = [
     (Moment::Commit, Gate::Union, "union"),
 ];
 
-/// Walks an order with `trick` from its spec to the union, or to the gate that does not let it through.
-pub(super) async fn walk(pair: &Pair, trick: Trick) -> End {
+/// Walks an order of the pair from its spec to the union, or to the gate that does not let it through.
+pub(super) async fn walk(pair: &Pair, who: Who) -> End {
     let house = house(pair).await;
     (pair.base)(&house);
     let beta = if pair.company { Some(house.built("beta").await) } else { None };
@@ -181,7 +238,7 @@ pub(super) async fn walk(pair: &Pair, trick: Trick) -> End {
         if done != Some(moment) {
             done = Some(moment);
             honest(&mut road, moment, pair.world);
-            if pair.at == moment {
+            if let Some(trick) = pair.trick(who, moment) {
                 trick(&mut road);
             }
         }
@@ -215,105 +272,4 @@ pub(super) async fn walk(pair: &Pair, trick: Trick) -> End {
         }
     }
     unreachable!("the union is the last gate")
-}
-
-async fn house(pair: &Pair) -> House {
-    let (world, limit) = (pair.world, pair.limit);
-    let house = House::with(|config| {
-        let command = match world {
-            World::Shell => &["sh", "run-tests.sh"][..],
-            World::Python => {
-                &["python3", "-B", "-m", "unittest", "discover", "-v", "-s", "tests", "-t", "."]
-            }
-            World::Cargo => &["cargo", "test", "--offline", "--no-fail-fast"],
-        };
-        config.project.test.command = command.iter().map(|word| (*word).to_owned()).collect();
-        config.project.test.timeout = limit;
-    })
-    .await;
-    let place = house.project();
-    write(&place.join("old.txt"), "old\n");
-    match world {
-        World::Shell => write(&place.join("run-tests.sh"), TAP),
-        World::Python => {
-            write(&place.join("src/__init__.py"), "");
-            write(&place.join("src/one.py"), "ONE = 1\n");
-            write(&place.join("tests/__init__.py"), "");
-            write(&place.join(".gitignore"), "__pycache__/\n*.tmp\n");
-            write(
-                &place.join("tests/test_base.py"),
-                "import unittest\n\nclass Base(unittest.TestCase):\n    def test_one(self):\n        \
-                 from src.one import ONE\n        self.assertEqual(ONE, 1)\n",
-            );
-        }
-        World::Cargo => {
-            let manifest = "[package]\nname = \"probe\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[lib]\ndoctest = false\n";
-            write(&place.join("Cargo.toml"), manifest);
-            write(&place.join(".gitignore"), "/target\nCargo.lock\n*.tmp\n");
-            write(&place.join("src/lib.rs"), "pub const ONE: u8 = 1;\n");
-            write(
-                &place.join("tests/base.rs"),
-                "#[test]\nfn one_is_one() {\n    assert_eq!(probe::ONE, 1);\n}\n",
-            );
-        }
-    }
-    house.commit("README", "a project\n");
-    house
-}
-
-/// What an honest agent does at each stage.
-fn honest(road: &mut Road, moment: Moment, world: World) {
-    match (moment, world) {
-        (Moment::Spec, World::Shell) => road.job.paper("work-order.md", SPEC),
-        (Moment::Spec, World::Python) => {
-            let spec = SPEC.replace("src/alpha.sh", "src/alpha.py");
-            road.job.paper("work-order.md", &spec.replace("tests/alpha.sh", "tests/test_alpha.py"));
-        }
-        (Moment::Spec, World::Cargo) => {
-            let spec = SPEC.replace("src/alpha.sh", "src/lib.rs");
-            road.job.paper("work-order.md", &spec.replace("tests/alpha.sh", "tests/alpha.rs"));
-        }
-        (Moment::Tests, World::Shell) => road.work("tests/alpha.sh", TEST),
-        (Moment::Tests, World::Python) => road.work(
-            "tests/test_alpha.py",
-            "import unittest\n\nclass Alpha(unittest.TestCase):\n    def test_double(self):\n        \
-             from src.alpha import double\n        self.assertEqual(double(3), 6)\n",
-        ),
-        (Moment::Tests, World::Cargo) => {
-            road.work("tests/alpha.rs", "#[test]\nfn double_doubles() {\n    assert_eq!(probe::double(3), 6);\n}\n");
-        }
-        (Moment::Code, World::Shell) => road.work("src/alpha.sh", CODE),
-        (Moment::Code, World::Python) => road.work("src/alpha.py", "def double(x):\n    return 2 * x\n"),
-        (Moment::Code, World::Cargo) => {
-            road.work("src/lib.rs", "pub const ONE: u8 = 1;\n\npub fn double(x: u8) -> u8 {\n    2 * x\n}\n");
-        }
-        (Moment::Playtest, _) => {
-            road.desk("output.txt", "5 gives 10\n");
-            road.job.paper("playtest-report.md", "I doubled 5.\n");
-        }
-        (Moment::Commit, _) => road.job.paper("commit-message.md", "Double numbers\n"),
-    }
-}
-
-/// A playtester that tries a number which no test has.
-fn look(road: &Road, world: World) -> Verdict {
-    let folder = &road.job.bench.path;
-    let told = match world {
-        World::Shell => run(folder, "sh", &["src/alpha.sh", "5"]),
-        World::Python => {
-            run(folder, "python3", &["-B", "-c", "from src.alpha import double; print(double(5))"])
-        }
-        // A crate has no program to start: this one reads.
-        World::Cargo => {
-            let text = std::fs::read_to_string(folder.join("src/lib.rs")).unwrap();
-            if text.contains("2 * x") { "10".to_owned() } else { String::new() }
-        }
-    };
-    if told == "10" { Verdict::Done } else { Verdict::NeedsWork }
-}
-
-fn run(folder: &Path, program: &str, args: &[&str]) -> String {
-    let output =
-        std::process::Command::new(program).args(args).current_dir(folder).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }

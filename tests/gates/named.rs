@@ -89,7 +89,8 @@ async fn red_names_the_test_that_is_why() {
     hider.work("tests/base.sh", "# skip\ngrep -q one lib.txt\n");
     expect(&house.check(Gate::Red, &hider).await, "fail", "skipped now: tests/base.sh");
 
-    let loud = house.order("loud").await;
+    let mut loud = house.order("loud").await;
+    loud.request.files = vec!["run-tests.sh".to_owned()];
     loud.work("src/loud", "here\n");
     loud.work("run-tests.sh", &TAP.replace("exit $status", "exit 1"));
     expect(&house.check(Gate::Red, &loud).await, "fail", "broke off (the command failed (exit 1)");
@@ -329,7 +330,8 @@ async fn an_import_that_fails_in_what_was_there_before_is_no_red() {
     harmful.work("tests/test_old.py", "from new import new\n");
     let red = house.check(Gate::Red, &harmful).await;
     expect(&red, "fail", "their file fails to load now: tests.test_old > test_it");
-    let elsewhere = house.order("elsewhere").await;
+    let mut elsewhere = house.order("elsewhere").await;
+    elsewhere.request.files = vec!["pytest".to_owned()];
     let runner = std::fs::read_to_string(elsewhere.bench.path.join("pytest")).unwrap();
     elsewhere.work("pytest", &runner.replace("$needs.py", "$needs.not"));
     let red = house.check(Gate::Red, &elsewhere).await;

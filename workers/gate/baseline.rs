@@ -19,7 +19,7 @@ use super::scene::Tools;
 use crate::check::Check;
 use crate::error::{Error, Result};
 use crate::floor;
-use crate::report::{Adapter, Completeness, Difference, Strength, TestRun};
+use crate::report::{Adapter, Completeness, Difference, Strength, TestId, TestRun};
 use crate::stop::Stop;
 use crate::workspace::Commit;
 
@@ -96,6 +96,11 @@ impl Known {
             Outcome::NoTests => run.against(&none(run.adapter)).ok(),
             _ => run.against(self.tests.as_ref()?).ok(),
         }
+    }
+
+    /// The names of its tests, as far as they have any.
+    pub(super) fn names(&self) -> impl Iterator<Item = &TestId> {
+        self.tests.iter().flat_map(|run| run.tests.keys())
     }
 
     /// One line for a gate that passed because of it.

@@ -28,7 +28,7 @@ pub(super) struct Notebook<'a> {
     command: Option<String>,
     environment: Option<String>,
     runs: Vec<RecordRun>,
-    /// The report of the last run that was not the base's.
+    /// The report of the last run on the order's own work, or on the union's.
     deciding: Option<TestRun>,
     /// What is to be remembered.
     pub(super) proof: Option<String>,
@@ -77,7 +77,7 @@ impl<'a> Notebook<'a> {
             counts: run.tests.as_ref().and_then(Counts::of),
             transcript,
         });
-        if run.place.kind != "base" {
+        if matches!(run.place.kind, "worktree" | "union") {
             self.deciding.clone_from(&run.tests);
         }
         self.command.get_or_insert_with(|| run.command.clone());

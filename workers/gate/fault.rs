@@ -72,6 +72,28 @@ pub(super) async fn run(
     Ok(Tried { runs, no_answer })
 }
 
+/// Runs `setting` in `place` twice, as long as it comes out as `wanted`, and puts all on record. What the gate says instead
+/// when a run comes to no answer stands beside the runs.
+pub(super) async fn twice(
+    tools: &Tools,
+    setting: &Setting<'_>,
+    base: &Commit,
+    place: &Place,
+    wanted: &Outcome,
+    notebook: &mut Notebook<'_>,
+    stop: &Stop,
+) -> Result<(Vec<Run>, Option<Check>)> {
+    let mut runs = Vec::<Run>::new();
+    while runs.len() < 2 && runs.iter().all(|run| run.outcome == *wanted) {
+        let tried = run(tools, setting, base, place.clone(), stop).await?;
+        match tried.keep(notebook)? {
+            Ok(run) => runs.push(run),
+            Err(check) => return Ok((runs, Some(check))),
+        }
+    }
+    Ok((runs, None))
+}
+
 /// The runs on the base, what of them is in the way of blaming anybody, and whether the base has no tests.
 async fn ask_base(
     tools: &Tools,
@@ -100,6 +122,7 @@ fn blamed(first: &Run, again: &Run, base: &Commit) -> Check {
         (one, two) => format!("{one}, then {two}"),
     };
     let command = &again.command;
+    let why = again.outcome.unable().map_or_else(String::new, |check| check.line().to_owned());
     Check::fail_with(
         format!(
             "`{command}` comes to no answer with this order's work ({ended}), and does on the base"
@@ -108,7 +131,7 @@ fn blamed(first: &Run, again: &Run, base: &Commit) -> Check {
             "`{command}` came to no answer with this work: {ended}. In between it did on the base {base}, on the same \
              machine. Something in this work hangs, kills or empties the run: a test that waits for ever, a program that \
              is not there, a runner that finds no tests any more. Every run must end by itself and in time.\n\n\
-             Run 1, {}:\n\n{}\nRun 2, {}:\n\n{}",
+             What was seen the second time: {why}.\n\nRun 1, {}:\n\n{}\nRun 2, {}:\n\n{}",
             first.ended,
             fenced(&first.tail(60)),
             again.ended,

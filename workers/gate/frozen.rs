@@ -109,6 +109,11 @@ impl Frozen {
         })
     }
 
+    /// True when the file was frozen, whether it still is or was thawed.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.files.iter().any(|file| file.path == path) || self.thawed.iter().any(|one| one == path)
+    }
+
     /// Writes the list and returns its SHA-256.
     pub(super) fn write(&self, folder: &std::path::Path) -> Result<String> {
         let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The gate GREEN: the frozen tests are as they were, and everything passes, twice.
 
 use super::allowance::Allowance;
+use super::altered::Work;
 use super::baseline::baseline;
 use super::evidence::Notebook;
 use super::fault;
@@ -10,7 +11,8 @@ use super::record::Basis;
 use super::red::TEST_RUN;
 use super::run::{Outcome, Place, Run, Setting};
 use super::scene::{Scene, Tools};
-use super::showing;
+use super::showing::{self, NotShown};
+use super::standing::{Writer, standing};
 use super::worktree::unchanged;
 use crate::check::Check;
 use crate::error::Result;
@@ -41,32 +43,33 @@ pub(super) async fn check(
         Ok(allowed) => allowed,
         Err(answer) => return Ok(answer),
     };
-    let place =
-        Place { kind: "worktree", folder: bench.path.clone(), commit: None, tree: tree.to_owned() };
-    let setting = Setting::tests(tools).read_by(frozen.adapter);
-    let (mut runs, mut no_answer) = (Vec::<Run>::new(), None);
-    while no_answer.is_none()
-        && runs.len() < 2
-        && runs.iter().all(|run| run.outcome == Outcome::Passed)
-    {
-        let tried = fault::run(tools, &setting, &bench.base, place.clone(), stop).await?;
-        match tried.keep(notebook)? {
-            Ok(run) => runs.push(run),
-            Err(check) => no_answer = Some(check),
-        }
-    }
-    // Whatever the runs did to the worktree is put back before anything else is said.
-    let touched = unchanged(tools, scene, tree, &TEST_RUN).await?;
-    let written = tools.workspace.changes(&frozen.tree, tree).await.map(|changes| changes.len());
-    let idle = written.as_ref().is_ok_and(|count| *count == 0);
-    if let Some(answer) = no_answer.or_else(|| not_green(&runs, idle)).or(touched) {
+    let touched_frozen = notebook.allowed.len();
+    let changes = tools.workspace.changes(&bench.base.tree, tree).await?;
+    let known = baseline(tools, &bench.base, stop).await?;
+    known.keep(notebook)?;
+    let (trees, writer) = ((bench.base.tree.as_str(), tree), Writer::Code(&frozen));
+    let old = standing(tools, &known, trees, &changes, writer, &allowance).await?;
+    if let Some(answer) = old.answer() {
         return Ok(answer);
     }
-    let passing = match passing(tools, scene, &frozen, &allowance, &runs, notebook, stop).await? {
+    notebook.allowed.extend(old.allowed);
+    let work = Work {
+        bench,
+        tree,
+        changes: &changes,
+        frozen: &frozen,
+        allowance: &allowance,
+        known: &known,
+    };
+    let (runs, written) = match twice(tools, scene, &work, notebook, stop).await? {
+        Ok(found) => found,
+        Err(answer) => return Ok(answer),
+    };
+    let passing = match passing(tools, &work, &runs, notebook, stop).await? {
         Ok(passing) => passing,
         Err(answer) => return Ok(answer),
     };
-    let unchanged = counted(frozen.files.len() - notebook.allowed.len(), "frozen file");
+    let unchanged = counted(frozen.files.len() - touched_frozen, "frozen file");
     let mut shown = format!("{passing}; {unchanged} unchanged");
     if !notebook.allowed.is_empty() {
         shown.push_str(&format!(", changed as tests_may_change lets: {}", some(&notebook.allowed)));
@@ -74,54 +77,77 @@ pub(super) async fn check(
     if !frozen.thawed.is_empty() {
         shown.push_str(&format!(", {} thawed", counted(frozen.thawed.len(), "file")));
     }
-    if let Ok(written) = written {
+    if let Some(written) = written {
         shown.push_str(&format!("; {} changed since RED", counted(written, "file")));
     }
     Ok(Check::pass(shown))
 }
 
+/// Two runs that pass, and how many files were written since RED, where the old tree is still there. The inner error is the
+/// gate's answer.
+async fn twice(
+    tools: &Tools,
+    scene: &Scene,
+    work: &Work<'_>,
+    notebook: &mut Notebook<'_>,
+    stop: &Stop,
+) -> Result<Result<(Vec<Run>, Option<usize>), Check>> {
+    let Work { bench, tree, frozen, .. } = work;
+    let (folder, tree) = (bench.path.clone(), (*tree).to_owned());
+    let place = Place { kind: "worktree", folder, commit: None, tree: tree.clone() };
+    let setting = Setting::tests(tools).read_by(frozen.adapter);
+    let passed = Outcome::Passed;
+    let (runs, no_answer) =
+        fault::twice(tools, &setting, &bench.base, &place, &passed, notebook, stop).await?;
+    // Whatever the runs did to the worktree is put back before anything else is said.
+    let touched = unchanged(tools, scene, &tree, &TEST_RUN).await?;
+    let written = tools.workspace.changes(&frozen.tree, &tree).await.map(|changes| changes.len());
+    let idle = written.as_ref().is_ok_and(|count| *count == 0);
+    Ok(match no_answer.or_else(|| not_green(&runs, idle)).or(touched) {
+        Some(answer) => Err(answer),
+        None => Ok((runs, written.ok())),
+    })
+}
+
 /// What two passing runs show, test by test: the beginning of the gate's line. The inner error is its answer.
 async fn passing(
     tools: &Tools,
-    scene: &Scene,
-    frozen: &Frozen,
-    allowance: &Allowance,
+    work: &Work<'_>,
     runs: &[Run],
     notebook: &mut Notebook<'_>,
     stop: &Stop,
 ) -> Result<Result<String, Check>> {
+    let Work { changes, frozen, allowance, known, .. } = work;
     let basis = frozen.basis.unwrap_or(Basis::ExitCode);
     notebook.basis = Some(basis);
-    if basis == Basis::ExitCode {
-        return Ok(Ok("the tests pass, twice (weaker proof: exit code only)".to_owned()));
-    }
-    let (bench, tree) = match scene.work() {
-        Ok(work) => work,
-        Err(answer) => return Ok(Err(answer)),
-    };
-    let known = baseline(tools, &bench.base, stop).await?;
-    known.keep(notebook)?;
     if let Some(answer) = known.in_the_way() {
         return Ok(Err(answer));
     }
-    let changes = tools.workspace.changes(&bench.base.tree, tree).await?;
-    let changed = changes.into_iter().map(|change| change.path);
-    let mut allowed: Vec<String> = changed.filter(|path| allowance.covers(path)).collect();
-    allowed.extend(frozen.thawed.iter().cloned());
-    let files: Vec<String> = frozen.files.iter().map(|file| file.path.clone()).collect();
-    Ok(match showing::green(&known, basis, &frozen.new, &files, &allowed, runs) {
-        Ok(new) => {
-            let told = showing::told(&new);
-            notebook.new = new;
-            let label = basis.label().map(|label| format!(" ({label} before)"));
-            let before = label.unwrap_or_default();
-            Ok(format!("the tests pass, twice; {told} among them{before}"))
-        }
-        Err(not_shown) => {
-            notebook.failing = not_shown.tests;
-            Err(not_shown.check)
-        }
+    let mut line = "the tests pass, twice (weaker proof: exit code only)".to_owned();
+    let mut new = Vec::new();
+    if basis != Basis::ExitCode {
+        let changed = changes.iter().map(|change| change.path.clone());
+        let mut allowed: Vec<String> = changed.filter(|path| allowance.covers(path)).collect();
+        allowed.extend(frozen.thawed.iter().cloned());
+        let files: Vec<String> = frozen.files.iter().map(|file| file.path.clone()).collect();
+        new = match showing::green(known, basis, &frozen.new, &files, &allowed, runs) {
+            Ok(new) => new,
+            Err(not_shown) => return Ok(Err(not_so(notebook, not_shown))),
+        };
+        let told = showing::told(&new);
+        let label = basis.label().map(|label| format!(" ({label} before)"));
+        line = format!("the tests pass, twice; {told} among them{}", label.unwrap_or_default());
+        notebook.new.clone_from(&new);
+    }
+    Ok(match work.look(tools, notebook, &new, stop).await? {
+        Ok(said) => Ok(format!("{line}{said}")),
+        Err(not_shown) => Err(not_so(notebook, not_shown)),
     })
+}
+
+fn not_so(notebook: &mut Notebook<'_>, not_shown: NotShown) -> Check {
+    notebook.failing = not_shown.tests;
+    not_shown.check
 }
 
 /// The answer unless every run passed. `idle` says that nothing was written since the tests were frozen.

@@ -71,7 +71,7 @@ pub(super) fn loaded<'a>(
 }
 
 /// True when `id` is of the file `path`; Python's modules may be told from a folder further down.
-fn is_of(id: &TestId, path: &str) -> bool {
+pub(super) fn is_of(id: &TestId, path: &str) -> bool {
     if stands_in(id, path) {
         return true;
     }

@@ -14,6 +14,7 @@ mod run;
 mod transcript;
 mod findings;
 mod allowance;
+mod old_tests;
 mod frozen;
 mod record;
 mod page;
@@ -22,6 +23,9 @@ mod baseline;
 mod fault;
 mod showing;
 mod importing;
+mod standing;
+mod control;
+mod altered;
 mod worktree;
 mod spec;
 mod red;
@@ -79,7 +83,7 @@ impl Gates {
         let mut notebook = Notebook::new(scene, gate.name());
         let tools = &self.tools;
         let looked = match gate {
-            Gate::Spec => spec::check(scene),
+            Gate::Spec => spec::check(tools, scene).await,
             Gate::Red => red::check(tools, scene, &mut notebook, stop).await,
             Gate::Green => green::check(tools, scene, &mut notebook, stop).await,
             Gate::Policy => policy::check(tools, scene).await,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use super::papers::{self, Paper};
 use super::run::{Place, Setting};
@@ -12,6 +13,8 @@ use crate::report::{Adapter, Choice, Report, Strength, TestRun, Tool};
 /// The most bytes of a report file. A thousand tests take well under one MiB.
 const FILE_LIMIT_BYTES: u64 = 32 * 1024 * 1024;
 const FILE: &str = "report";
+/// How much older than the run a file may seem that was written in it: file systems keep time in steps.
+const STEP: Duration = Duration::from_secs(2);
 
 /// Where the report of one run is looked for.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(super) struct Desk {
     choice: Choice,
     /// The folder and the name of the file, where there may be one.
     file: Option<(PathBuf, String)>,
+    /// Since when a report is of this run.
+    since: SystemTime,
     /// What the tool is told so that it writes a report.
     pub(super) env: BTreeMap<String, String>,
     /// Holds the file that we name ourselves: outside of the worktree, and gone with this value.
@@ -36,7 +41,8 @@ impl Desk {
     /// Prepares a run of `setting` in `place`: no report of an earlier run stays.
     pub(super) fn prepare(setting: &Setting<'_>, place: &Place) -> Result<Self> {
         let choice = setting.choice;
-        let mut desk = Self { choice, file: None, env: BTreeMap::new(), _folder: None };
+        let since = SystemTime::now();
+        let mut desk = Self { choice, file: None, since, env: BTreeMap::new(), _folder: None };
         if choice == Choice::Set(Adapter::ExitCode) {
             return Ok(desk);
         }
@@ -72,6 +78,10 @@ impl Desk {
         let file = match &self.file {
             None => None,
             Some((folder, name)) => match papers::look(folder, name, FILE_LIMIT_BYTES)? {
+                // Whatever had the name before was removed: somebody kept it, and put it back.
+                Paper::Plain { modified, .. } if modified + STEP < self.since => {
+                    return Ok(Err(unfit(name, "is older than the run")));
+                }
                 Paper::Plain { bytes, .. } => Some(String::from_utf8_lossy(&bytes).into_owned()),
                 Paper::Missing => None,
                 Paper::Unfit(why) => return Ok(Err(unfit(name, &why))),

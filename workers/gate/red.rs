@@ -6,10 +6,12 @@ use super::evidence::Notebook;
 use super::fault;
 use super::findings::{bullets, counted, some};
 use super::frozen::Frozen;
+use super::policy;
 use super::record::Basis;
 use super::run::{Outcome, Place, Run, Setting};
 use super::scene::{Scene, Tools};
 use super::showing::{self, Shown};
+use super::standing::{Writer, standing};
 use super::worktree::{Suspect, unchanged};
 use crate::check::Check;
 use crate::error::Result;
@@ -35,32 +37,30 @@ pub(super) async fn check(
         Err(answer) => return Ok(answer),
     };
     let changes = tools.workspace.changes(&bench.base.tree, tree).await?;
-    if let Some(answer) = unfit(&changes) {
-        return Ok(answer);
-    }
     let allowance = match Allowance::of(&scene.request) {
         Ok(allowance) => allowance,
         Err(answer) => return Ok(answer),
     };
+    let refused = policy::deciding(tools, scene, bench, tree, &changes).await?;
+    if let Some(answer) = unfit(&changes).or_else(|| deciding(&refused)) {
+        return Ok(answer);
+    }
     let known = baseline(tools, &bench.base, stop).await?;
     known.keep(notebook)?;
     if let Some(answer) = known.in_the_way() {
         return Ok(answer);
     }
+    let trees = (bench.base.tree.as_str(), tree);
+    let old = standing(tools, &known, trees, &changes, Writer::Tests, &allowance).await?;
+    if let Some(answer) = old.answer() {
+        return Ok(answer);
+    }
     let place =
         Place { kind: "worktree", folder: bench.path.clone(), commit: None, tree: tree.to_owned() };
     let setting = Setting::tests(tools).read_by(known.adapter());
-    let (mut runs, mut no_answer) = (Vec::<Run>::new(), None);
-    while no_answer.is_none()
-        && runs.len() < 2
-        && runs.iter().all(|run| run.outcome == Outcome::Failed)
-    {
-        let tried = fault::run(tools, &setting, &bench.base, place.clone(), stop).await?;
-        match tried.keep(notebook)? {
-            Ok(run) => runs.push(run),
-            Err(check) => no_answer = Some(check),
-        }
-    }
+    let failed = Outcome::Failed;
+    let (runs, no_answer) =
+        fault::twice(tools, &setting, &bench.base, &place, &failed, notebook, stop).await?;
     let touched = unchanged(tools, scene, tree, &TEST_RUN).await?;
     if let Some(answer) = no_answer.or(touched) {
         return Ok(answer);
@@ -68,13 +68,14 @@ pub(super) async fn check(
     let paths: Vec<String> = changes.into_iter().map(|change| change.path).collect();
     let allowed: Vec<String> =
         paths.iter().filter(|path| allowance.covers(path)).cloned().collect();
-    let shown = match showing::red(&known, &paths, &allowed, &runs) {
+    let mut shown = match showing::red(&known, &paths, &allowed, &runs) {
         Ok(shown) => shown,
         Err(not_shown) => {
             notebook.failing = not_shown.tests;
             return Ok(not_shown.check);
         }
     };
+    shown.remark.push_str(&old.remark());
     freeze(tools, scene, notebook, &known, &shown, paths, &runs).await
 }
 
@@ -123,6 +124,21 @@ fn line(shown: &Shown, known: &Known, runs: &[Run], frozen: &Frozen) -> String {
     };
     let files = counted(frozen.files.len(), "file");
     format!("{what}{remark}; {}; {files} frozen", known.shown())
+}
+
+/// The answer when tests are to decide what a run of them shows.
+fn deciding(refused: &[String]) -> Option<Check> {
+    let (first, more) = refused.split_first()?;
+    let line = match more.len() {
+        0 => first.clone(),
+        more => format!("{first} (and {more} more)"),
+    };
+    let list: String = refused.iter().map(|fault| format!("- {fault}\n")).collect();
+    let text = format!(
+        "Tests may not change what decides whether and how they are run:\n\n{list}\nTake these changes back, and write \
+         tests that do without them.\n"
+    );
+    Some(Check::fail_with(line, text))
 }
 
 /// What can be said before anything is run.

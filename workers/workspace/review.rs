@@ -1,5 +1,7 @@
 //! Looking back at what was kept of an order: commits, snapshots, messages. Moves no ref.
 
+use std::os::unix::ffi::OsStrExt as _;
+
 use super::names::{READY, branch_ref, object, path_bytes};
 use super::{Commit, Workspace};
 use crate::error::{Error, Result};
@@ -55,13 +57,60 @@ impl Workspace {
         };
         call(&["read-tree", object(&base.tree)?]).done().await?;
         if !paths.is_empty() {
-            let args = ["ls-tree", "-z", "--full-tree", object(tree)?, "--"];
-            let list = self.git.call("list files of a tree", &args);
-            let list = paths.iter().fold(list, |list, path| list.arg(path_bytes(path)));
-            let entries = list.done().await?;
+            let entries = self.entries(tree, paths.iter()).await?;
             call(&["update-index", "-z", "--index-info"]).input(entries).done().await?;
         }
         let tree = call(&["write-tree"]).line().await?;
         self.commit_tree(&tree, &base.commit, "the base with the tests of an order").await
+    }
+
+    /// `tree` with the paths in `back` as they are in `base` (gone, where it has none of that name), and with these
+    /// contents in files that are there, as a commit on top of `base`.
+    pub async fn altered(
+        &self,
+        base: &Commit,
+        tree: &str,
+        back: &[String],
+        contents: &[(String, Vec<u8>)],
+    ) -> Result<Commit> {
+        let folder = tempfile::tempdir()
+            .map_err(|error| Error::io("make a folder in", &std::env::temp_dir(), error))?;
+        let index = folder.path().join("index");
+        let call = |args: &[&str]| {
+            self.git.call("alter files of a tree", args).on_files(&self.git.nowhere, &index)
+        };
+        call(&["read-tree", object(tree)?]).done().await?;
+        let mut entries = Vec::new();
+        for path in back {
+            // An entry without a mode takes the path away, whatever stands there.
+            entries.extend(format!("0 {}\t", "0".repeat(base.tree.len())).bytes());
+            entries.extend(path_bytes(path).as_bytes());
+            entries.push(0);
+        }
+        if !back.is_empty() {
+            entries.extend(self.entries(&base.tree, back.iter()).await?);
+        }
+        for (path, content) in contents {
+            let blob = call(&["hash-object", "-w", "--stdin"]).input(content.clone());
+            let blob = blob.line().await?;
+            let entry = self.entries(tree, std::iter::once(path)).await?;
+            let mode = String::from_utf8_lossy(&entry).split(' ').next().map(str::to_owned);
+            entries.extend(format!("{} {blob}\t", mode.unwrap_or_default()).bytes());
+            entries.extend(path_bytes(path).as_bytes());
+            entries.push(0);
+        }
+        call(&["update-index", "-z", "--index-info"]).input(entries).done().await?;
+        let tree = call(&["write-tree"]).line().await?;
+        self.commit_tree(&tree, &base.commit, "the work of an order with some of its tests altered")
+            .await
+    }
+
+    /// The entries of a tree for these paths, each ended by a zero byte. A folder of that name is none.
+    async fn entries(&self, tree: &str, paths: impl Iterator<Item = &String>) -> Result<Vec<u8>> {
+        let args = ["ls-tree", "-z", "--full-tree", object(tree)?, "--"];
+        let list = self.git.call("list files of a tree", &args);
+        let listed = paths.fold(list, |list, path| list.arg(path_bytes(path))).done().await?;
+        let entries = listed.split_inclusive(|&b| b == 0);
+        Ok(entries.filter(|entry| !entry.starts_with(b"040000 ")).flatten().copied().collect())
     }
 }
