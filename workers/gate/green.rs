@@ -3,15 +3,13 @@
 use super::allowance::Allowance;
 use super::baseline::baseline;
 use super::evidence::Notebook;
-use super::fault;
 use super::findings::{bullets, counted, fenced, some};
 use super::frozen::Frozen;
 use super::record::Basis;
-use super::red::TEST_RUN;
-use super::run::{Outcome, Place, Run, Setting};
+use super::run::{Outcome, Run, Setting};
 use super::scene::{Scene, Tools};
 use super::showing;
-use super::worktree::unchanged;
+use super::twice::{Twice, twice};
 use crate::check::Check;
 use crate::error::Result;
 use crate::stop::Stop;
@@ -41,22 +39,9 @@ pub(super) async fn check(
         Ok(allowed) => allowed,
         Err(answer) => return Ok(answer),
     };
-    let place =
-        Place { kind: "worktree", folder: bench.path.clone(), commit: None, tree: tree.to_owned() };
-    let setting = Setting::tests(tools).read_by(frozen.adapter);
-    let (mut runs, mut no_answer) = (Vec::<Run>::new(), None);
-    while no_answer.is_none()
-        && runs.len() < 2
-        && runs.iter().all(|run| run.outcome == Outcome::Passed)
-    {
-        let tried = fault::run(tools, &setting, &bench.base, place.clone(), stop).await?;
-        match tried.keep(notebook)? {
-            Ok(run) => runs.push(run),
-            Err(check) => no_answer = Some(check),
-        }
-    }
-    // Whatever the runs did to the worktree is put back before anything else is said.
-    let touched = unchanged(tools, scene, tree, &TEST_RUN).await?;
+    let (setting, wanted) = (Setting::tests(tools).read_by(frozen.adapter), Outcome::Passed);
+    let ran = twice(tools, scene, (bench, tree), &setting, &wanted, notebook, stop).await?;
+    let Twice { runs, no_answer, touched } = ran;
     let written = tools.workspace.changes(&frozen.tree, tree).await.map(|changes| changes.len());
     let idle = written.as_ref().is_ok_and(|count| *count == 0);
     if let Some(answer) = no_answer.or_else(|| not_green(&runs, idle)).or(touched) {

@@ -23,6 +23,7 @@ mod fault;
 mod showing;
 mod importing;
 mod worktree;
+mod twice;
 mod spec;
 mod red;
 mod green;
