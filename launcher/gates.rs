@@ -115,9 +115,7 @@ fn folders(place: &Place) -> Result<Vec<PathBuf>> {
     for id in &orders {
         folders.push(place.papers(id)?);
     }
-    let months = std::fs::read_dir(place.floor()?.archive()).into_iter().flatten().flatten();
-    let old = months.flat_map(|month| std::fs::read_dir(month.path()).into_iter().flatten());
-    folders.extend(old.flatten().map(|order| order.path()).filter(|path| path.is_dir()));
+    folders.extend(place.floor()?.all_archived());
     Ok(folders)
 }
 

@@ -35,7 +35,6 @@ mod line;
 mod trials;
 mod union;
 mod verify;
-mod verifying;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -111,7 +110,8 @@ impl Gates {
         let report = |(scene, ruled): (_, union::Ruled)| {
             let mut notebook = Notebook::new(scene, Gate::Union.name());
             let kept = ruled.runs.iter().try_for_each(|run| notebook.keep(run));
-            notebook.proof = ruled.proof;
+            (notebook.proof, notebook.landed) = (ruled.proof, ruled.landed);
+            notebook.held_by = ruled.held_by;
             let check = kept.err().map_or(ruled.check, |error| unable(&error));
             notebook.close(check, begun.elapsed())
         };

@@ -44,13 +44,18 @@ pub(super) struct Ruled {
     pub(super) runs: Vec<Run>,
     /// The new list of frozen files, when its worktree was put onto a newer base.
     pub(super) proof: Option<String>,
+    /// The commit it landed as.
+    pub(super) landed: Option<String>,
+    /// The commit that held its change already.
+    pub(super) held_by: Option<String>,
     /// True when it goes back because of what it met on the base or the line.
     rework: bool,
 }
 
 impl Ruled {
     fn plain(check: Check) -> Self {
-        Self { check, runs: Vec::new(), proof: None, rework: false }
+        let (proof, landed, held_by) = (None, None, None);
+        Self { check, runs: Vec::new(), proof, landed, held_by, rework: false }
     }
 }
 
@@ -228,7 +233,8 @@ impl<'a> Shift<'a> {
                 short(&base.commit)
             ));
             let runs = self.trials.on(&tip.tree).to_vec();
-            self.ruled[link.index] = Some(Ruled { runs, ..Ruled::plain(check) });
+            let landed = Some(link.commit.commit.clone());
+            self.ruled[link.index] = Some(Ruled { runs, landed, ..Ruled::plain(check) });
         }
         self.rule_others(line, tip).await?;
         Ok(Round::Over)
@@ -242,7 +248,9 @@ impl<'a> Shift<'a> {
             let landed = self.tools.workspace.landed(&scene.order, &bench.base, tree, base);
             if let Some(commit) = landed.await? {
                 let as_what = format!(": it landed as {}", short(&commit.commit));
-                self.ruled[index] = Some(self.present(base, &as_what).await?);
+                let there = self.present(base, &as_what).await?;
+                self.ruled[index] =
+                    Some(Ruled { landed: Some(commit.commit), held_by: None, ..there });
             }
         }
         Ok(())
@@ -255,7 +263,8 @@ impl<'a> Shift<'a> {
         let pass =
             || Check::pass(format!("the base {short} holds this work already{as_what}; {shown}"));
         let check = known.in_the_way().unwrap_or_else(pass);
-        Ok(Ruled { runs: known.runs, ..Ruled::plain(check) })
+        let held_by = Some(base.commit.clone());
+        Ok(Ruled { runs: known.runs, held_by, ..Ruled::plain(check) })
     }
 
     /// Rules upon those that the line does not hold; `base` is its tip, or what it would have stood on.
@@ -308,7 +317,7 @@ impl<'a> Shift<'a> {
             missing => silenced_on(base, &before, missing, failing),
         };
         runs.extend_from_slice(failing);
-        self.ruled[culprit.index] = Some(Ruled { check, runs, proof: None, rework: true });
+        self.ruled[culprit.index] = Some(Ruled { runs, rework: true, ..Ruled::plain(check) });
         Ok(Round::Dropped)
     }
 

@@ -1,0 +1,127 @@
+//! `verify`, `gates` and `show --evidence` as a person meets them, on orders that the real workers finished.
+
+use std::fs;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::house::{House, shown};
+
+/// What `verify --json` says, with its exit code.
+fn verified(house: &House, id: &str) -> (Option<i32>, Value) {
+    let ran = house.shopfloor(&["verify", id, "--json"]);
+    let said: Value =
+        serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", shown(&ran)));
+    (ran.status.code(), said)
+}
+
+fn outcomes(said: &Value) -> Vec<&str> {
+    let gates = said["gates"].as_array().unwrap();
+    gates.iter().map(|again| again["outcome"].as_str().unwrap()).collect()
+}
+
+/// What it printed, with commits and times made the same.
+fn printed(ran: &Output) -> String {
+    let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+    let mut plain = String::new();
+    for word in text.split_inclusive([' ', '\n', ';', ')']) {
+        let bare = word.trim_end_matches([' ', '\n', ';', ')']);
+        let hash = bare.len() == 10 && bare.bytes().all(|b| b.is_ascii_hexdigit());
+        let time = bare.parse::<f64>().is_ok() && bare.contains('.');
+        let shown = if hash {
+            "COMMIT"
+        } else if time {
+            "N"
+        } else {
+            bare
+        };
+        plain.push_str(&word.replace(bare, shown));
+    }
+    plain
+}
+
+#[test]
+fn orders_of_one_batch_are_agreed_with_also_from_the_archive() {
+    let house = House::new();
+    house.add(&["one", "two"]);
+    house.run_all();
+    assert_eq!(house.state("two"), "READY_FOR_REVIEW", "{}", house.scene());
+    let ran = house.shopfloor(&["verify", "one"]);
+    assert_eq!(ran.status.code(), Some(0), "{}", shown(&ran));
+    insta::assert_snapshot!(printed(&ran), @r"
+    baseline  agree          the base COMMIT passes
+    red       agree          the tests fail on the base, twice (weaker proof: exit code only); 1 frozen file as recorded
+    green     agree          the tests pass, twice (weaker proof: exit code only)
+    union     agree          COMMIT is the order's change and has landed; the tests pass on it
+
+    one (READY_FOR_REVIEW): its record holds: every gate agrees (6 runs of the tests, N s).
+    ");
+    let told = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(told.contains("Running `sh run-tests.sh` again in clean checkouts"), "{told}");
+
+    let (code, said) = verified(&house, "two");
+    assert!(code == Some(0) && said["agrees"] == true, "{said:#}");
+    assert_eq!((&said["order"], &said["state"]), (&"two".into(), &"READY_FOR_REVIEW".into()));
+    assert_eq!(outcomes(&said), ["agree"; 4]);
+    assert!(said["gates"][1]["runs"] == 2 && said["gates"][1]["took_ms"].is_u64(), "{said:#}");
+
+    let ran = house.shopfloor(&["archive", "two"]);
+    assert!(ran.status.success(), "{}", shown(&ran));
+    let (code, said) = verified(&house, "two");
+    assert!(code == Some(0) && said["agrees"] == true, "{said:#}");
+    let told = shown(&house.shopfloor(&["show", "two", "--evidence"]));
+    assert!(told.contains("UNION PASS"), "{told}");
+    // No checkout of ours is left.
+    let left = walkdir::WalkDir::new(house.path("state")).into_iter().flatten();
+    let left: Vec<_> =
+        left.filter(|e| e.file_name().to_string_lossy().starts_with("verify-")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_tampered_order_and_one_that_never_came_to_a_gate_are_told_with_exit_1_and_2() {
+    let house = House::new();
+    house.add(&["one", "new"]);
+    house.run("spec-worker", &["--until-idle"]);
+    let ran = house.shopfloor(&["verify", "new"]);
+    assert_eq!(ran.status.code(), Some(2), "{}", shown(&ran));
+    assert!(shown(&ran).contains("new has no record to check: it is in TESTS_PRE"));
+    let ran = house.shopfloor(&["verify", "nobody"]);
+    assert_eq!(ran.status.code(), Some(3), "{}", shown(&ran));
+    house.run_all();
+
+    let record = house.order("one").join("evidence/record.jsonl");
+    let text = fs::read_to_string(&record).unwrap();
+    let green = text.lines().find(|line| line.contains("\"gate\":\"green\"")).unwrap();
+    fs::write(&record, text.replace(green, &green.replacen("\"pass\"", "\"fail\"", 1))).unwrap();
+    house.git(&["update-ref", "-d", "refs/heads/shopfloor/one"]);
+    let (code, said) = verified(&house, "one");
+    assert!(code == Some(1) && said["agrees"] == false, "{said:#}");
+    assert_eq!(outcomes(&said), ["agree", "agree", "disagree", "disagree"], "{said:#}");
+    let ran = house.shopfloor(&["verify", "one"]);
+    assert_eq!(ran.status.code(), Some(1), "{}", shown(&ran));
+    let told = printed(&ran);
+    assert!(told.contains("its record does not hold: green, union"), "{told}");
+    assert_eq!(verified(&house, "new").0, Some(0), "the other one is as it was");
+}
+
+#[test]
+fn the_health_of_gates_and_the_evidence_of_an_order_are_shown() {
+    let acts = "[[act]]\norder = \"one\"\nstage = \"implement\"\ntimes = 1\nmisbehave = \"lie\"\n";
+    let house = House::with("", acts);
+    house.add(&["one"]);
+    house.run_all();
+    let ran = house.shopfloor(&["gates", "--json"]);
+    let said: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let gate = |name: &str| {
+        let gates = said["gates"].as_array().unwrap();
+        gates.iter().find(|gate| gate["gate"] == name).unwrap().clone()
+    };
+    let green = gate("green");
+    assert!(green["pass"] == 1 && green["fail"] == 1 && green["flag"].is_null(), "{said:#}");
+    assert_eq!(green["last_change"]["to"], "pass");
+    assert!(gate("red")["flag"].as_str().unwrap().contains("never failed"), "{said:#}");
+    let told = shown(&house.shopfloor(&["show", "one", "--evidence"]));
+    let parts = ["GREEN FAIL", "GREEN PASS", "sh run-tests.sh", "on worktree", "exit code only"];
+    assert!(parts.iter().all(|part| told.contains(part)), "{told}");
+}
