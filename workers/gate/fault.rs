@@ -22,11 +22,6 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    /// True when the last run passed or failed as `outcome` says.
-    pub(super) fn came_to(&self, outcome: &Outcome) -> bool {
-        self.no_answer.is_none() && self.runs.last().is_some_and(|run| run.outcome == *outcome)
-    }
-
     /// Puts all runs on record. The answer: the last run, or what the gate says instead.
     pub(super) fn keep(mut self, notebook: &mut Notebook<'_>) -> Result<Result<Run, Check>> {
         self.runs.iter().try_for_each(|run| notebook.keep(run))?;

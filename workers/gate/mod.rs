@@ -33,6 +33,7 @@ mod command;
 mod message;
 mod line;
 mod trials;
+mod culprit;
 mod union;
 mod verify;
 
