@@ -87,7 +87,7 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
         Command::Status(flags) => status::run(flags, &place),
         Command::Show(flags) => show::run(flags, &place),
         Command::Verify(flags) => verify::run(flags, &place, voice),
-        Command::Gates(flags) => gates::run(flags, &place),
+        Command::Gates(flags) => gates::run(flags, &place, voice),
         Command::Logs(flags) => logs::run(flags, &place, voice),
         Command::Hold(flags) => orders::hold(flags, &place, voice),
         Command::Release(flags) => orders::release(flags, &place, voice),

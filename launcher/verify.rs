@@ -63,7 +63,7 @@ pub(crate) fn run(flags: &Verify, place: &Place, voice: Voice) -> Result<Done> {
 }
 
 fn as_text(again: &Again) -> String {
-    format!("{:<9} {:<13}  {}", again.gate, again.outcome.word(), line(&again.line, 300))
+    format!("{:<9} {:<13}  {}", again.gate, again.outcome.word(), line(&again.line, 400))
 }
 
 /// What it comes to, in one line.
@@ -73,12 +73,21 @@ fn conclusion(order: &str, gates: &[Again]) -> String {
         names.map(|again| again.gate).collect::<Vec<_>>().join(", ")
     };
     let (against, unknown) = (of(Agreement::Disagree), of(Agreement::CouldNotRun));
+    let unknown_ones = || gates.iter().filter(|again| again.outcome == Agreement::CouldNotRun);
+    let never_came = unknown_ones().all(|again| !again.reached);
+    let elsewhere = match gates.iter().any(|again| again.elsewhere) {
+        true => ", in another environment than recorded",
+        false => "",
+    };
     let (runs, ms) =
         gates.iter().fold((0, 0), |(runs, ms), again| (runs + again.runs, ms + again.took_ms));
-    let cost = format!("{runs} runs of the tests, {}.{} s", ms / 1000, ms % 1000 / 100);
+    let cost = format!("{runs} runs of the tests{elsewhere}, {}.{} s", ms / 1000, ms % 1000 / 100);
     let what = match (against.is_empty(), unknown.is_empty()) {
         (true, true) => "its record holds: every gate agrees".to_owned(),
         (false, true) => format!("its record does not hold: {against}"),
+        (true, false) if never_came => {
+            format!("its record holds as far as it came, which is not {unknown}")
+        }
         (true, false) => format!("its record could not be checked whole: {unknown}"),
         (false, false) => {
             format!("its record does not hold: {against}; could not be checked: {unknown}")

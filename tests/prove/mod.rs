@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::house::{House, WORKERS, left_over, program};
 
+mod gates;
+
 fn quick() -> bool {
     std::env::var("SHOPFLOOR_PROVE").is_ok_and(|how| how == "quick")
 }

@@ -105,6 +105,69 @@ fn a_tampered_order_and_one_that_never_came_to_a_gate_are_told_with_exit_1_and_2
     assert_eq!(verified(&house, "new").0, Some(0), "the other one is as it was");
 }
 
+/// Two orders write the same file; one goes back from the union, is put onto the other one's work, and lands.
+#[test]
+fn an_order_that_came_back_from_the_union_of_real_workers_is_agreed_with() {
+    let act = |order: &str, times: &str, text: &str| {
+        format!(
+            "[[act]]\norder = \"{order}\"\nstage = \"implement\"\n{times}\
+             files = {{ \"shared.txt\" = \"{text}\\n\", \"done/{order}.txt\" = \"SIMULATED work of {order}\\n\" }}\n"
+        )
+    };
+    let acts = ["one", "two"].map(|id| act(id, "times = 1\n", id) + &act(id, "", "both"));
+    let house = House::with("", &acts.concat());
+    house.add(&["one", "two"]);
+    house.run_all();
+    let mut back = ["one", "two"].into_iter().filter(|id| house.state(id) == "IMPL");
+    let (Some(back), None) = (back.next(), back.next()) else { panic!("{}", house.scene()) };
+    house.run_all();
+    assert_eq!(house.state(back), "READY_FOR_REVIEW", "{}", house.scene());
+    for id in ["one", "two"] {
+        let (code, said) = verified(&house, id);
+        assert!(code == Some(0) && outcomes(&said) == ["agree"; 4], "{said:#}");
+    }
+    // RED stood on the first base, GREEN on the second.
+    let (_, said) = verified(&house, back);
+    assert_eq!(said["gates"][0]["runs"], 2, "{said:#}");
+}
+
+/// What docs/gates.md promises of a line of the record, on lines that real workers wrote.
+#[test]
+fn the_record_has_for_every_run_what_somebody_else_needs() {
+    let house = House::new();
+    house.add(&["one"]);
+    house.run_all();
+    let text = fs::read_to_string(house.order("one").join("evidence/record.jsonl")).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for gate in ["red", "green", "union"] {
+        let line = lines.iter().find(|line| line["gate"] == gate).unwrap();
+        let there = [
+            "command",
+            "ended",
+            "took_ms",
+            "tree",
+            "base",
+            "environment",
+            "adapter",
+            "strength",
+            "outcome",
+            "line",
+            "gen",
+            "stage",
+            "order",
+            "at",
+        ];
+        assert!(there.iter().all(|field| !line[field].is_null()), "{line:#}");
+        for run in line["runs"].as_array().unwrap() {
+            let there = ["argv", "exit", "ended", "took_ms", "tree", "place", "transcript"];
+            assert!(there.iter().all(|field| !run[field].is_null()), "{run:#}");
+        }
+    }
+    let union = lines.iter().find(|line| line["gate"] == "union").unwrap();
+    let landed = house.git(&["rev-parse", "shopfloor/one"]);
+    assert_eq!(union["landed"], landed.trim(), "{union:#}");
+}
+
 #[test]
 fn the_health_of_gates_and_the_evidence_of_an_order_are_shown() {
     let acts = "[[act]]\norder = \"one\"\nstage = \"implement\"\ntimes = 1\nmisbehave = \"lie\"\n";
@@ -121,6 +184,20 @@ fn the_health_of_gates_and_the_evidence_of_an_order_are_shown() {
     assert!(green["pass"] == 1 && green["fail"] == 1 && green["flag"].is_null(), "{said:#}");
     assert_eq!(green["last_change"]["to"], "pass");
     assert!(gate("red")["flag"].as_str().unwrap().contains("never failed"), "{said:#}");
+    // The base was tested once, for RED; what landed is known without a run.
+    assert!(gate("baseline")["runs"] == 1 && gate("baseline")["pass"] == 1, "{said:#}");
+    let names: Vec<&str> = said["gates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|gate| gate["gate"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["spec", "baseline", "red", "green", "policy", "playtest", "union"]);
+    let told = shown(&house.shopfloor(&["gates"]));
+    assert!(
+        told.contains("never failed: would it notice?") && told.contains("over 1 order(s)"),
+        "{told}"
+    );
     let told = shown(&house.shopfloor(&["show", "one", "--evidence"]));
     let parts = ["GREEN FAIL", "GREEN PASS", "sh run-tests.sh", "on worktree", "exit code only"];
     assert!(parts.iter().all(|part| told.contains(part)), "{told}");

@@ -185,7 +185,7 @@ const TRICKS: &[(&str, Trick, &str, Agreement, &str)] = &[
         "the base of GREEN is changed",
         |s| {
             s.line("green", |line| {
-                line["base"] = json!("0123456789012345678901234567890123456789")
+                line["base"] = json!("0123456789012345678901234567890123456789");
             });
         },
         "baseline",

@@ -30,6 +30,8 @@ pub(super) struct Notebook<'a> {
     deciding: Option<TestRun>,
     /// What is to be remembered.
     pub(super) proof: Option<String>,
+    /// True when a failure is the fault of an earlier stage's work.
+    pub(super) goes_back: bool,
     /// The commit it landed as.
     pub(super) landed: Option<String>,
     /// The commit that held its change already.
@@ -55,6 +57,7 @@ impl<'a> Notebook<'a> {
             runs: Vec::new(),
             deciding: None,
             proof: None,
+            goes_back: false,
             landed: None,
             held_by: None,
             basis: None,
@@ -97,10 +100,11 @@ impl<'a> Notebook<'a> {
             Ok(()) => check,
             Err(error) => super::scene::unable(&error),
         };
-        let Self { gate, runs, proof, .. } = self;
+        let Self { gate, runs, proof, goes_back, .. } = self;
+        let goes_back = goes_back && matches!(check, Check::Fail { .. });
         let transcripts = runs.into_iter().map(|run| run.transcript).collect();
         let proof = proof.filter(|_| !matches!(check, Check::CouldNotRun { .. }));
-        GateReport { gate: gate.to_owned(), check, took_ms, transcripts, proof }
+        GateReport { gate: gate.to_owned(), check, took_ms, transcripts, goes_back, proof }
     }
 
     fn record(&self, check: &Check, took_ms: u64) -> Result<()> {

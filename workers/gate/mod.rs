@@ -112,7 +112,7 @@ impl Gates {
             let mut notebook = Notebook::new(scene, Gate::Union.name());
             let kept = ruled.runs.iter().try_for_each(|run| notebook.keep(run));
             (notebook.proof, notebook.landed) = (ruled.proof, ruled.landed);
-            notebook.held_by = ruled.held_by;
+            (notebook.held_by, notebook.goes_back) = (ruled.held_by, ruled.rework);
             let check = kept.err().map_or(ruled.check, |error| unable(&error));
             notebook.close(check, begun.elapsed())
         };

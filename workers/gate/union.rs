@@ -51,8 +51,8 @@ pub(super) struct Ruled {
     pub(super) landed: Option<String>,
     /// The commit that held its change already.
     pub(super) held_by: Option<String>,
-    /// True when it goes back because of what it met on the base or the line.
-    rework: bool,
+    /// True when it goes back because of what it met on the base or the line: its worktree stands on the fresh base then.
+    pub(super) rework: bool,
 }
 
 impl Ruled {

@@ -166,15 +166,15 @@ impl<'a> Ground<'a> {
         paths.iter().filter(covers).cloned().collect()
     }
 
-    /// A remark when variables or the machine are others than then.
-    pub(super) fn remark(&self, line: &RecordLine) -> &'static str {
-        match self.elsewhere(line) {
-            true => " (in another environment than recorded)",
-            false => "",
-        }
+    /// Whether the order came to this gate, and whether it was in another environment then. The baseline is RED's ground.
+    pub(super) fn circumstances(&self, gate: &str) -> (bool, bool) {
+        let gate = if gate == "baseline" { "red" } else { gate };
+        let last = self.lines.iter().rev().find(|line| line.gate == gate);
+        (last.is_some(), last.is_some_and(|line| self.elsewhere(line)))
     }
 
-    fn elsewhere(&self, line: &RecordLine) -> bool {
+    /// True when variables or the machine are others than then.
+    pub(super) fn elsewhere(&self, line: &RecordLine) -> bool {
         let now = environment::of_tests(&self.tools.config);
         line.environment.as_ref().is_some_and(|then| *then != now)
     }

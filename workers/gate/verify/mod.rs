@@ -70,6 +70,10 @@ pub struct Again {
     pub outcome: Agreement,
     /// Why, one line.
     pub line: String,
+    /// True when the order came so far: its record has a line of the gate.
+    pub reached: bool,
+    /// True when the tests run in another environment than the recorded one: other variables, or another machine.
+    pub elsewhere: bool,
     /// How often the test command was run for it.
     pub runs: usize,
     /// How long it took, milliseconds.
@@ -148,7 +152,9 @@ impl Gates {
                 }
             };
             let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let again = Again { gate, outcome, line, runs: ground.runs, took_ms };
+            let (reached, elsewhere) = ground.circumstances(gate);
+            let runs = ground.runs;
+            let again = Again { gate, outcome, line, reached, elsewhere, runs, took_ms };
             told(&again);
             all.push(again);
         }

@@ -26,7 +26,7 @@ pub(super) async fn look(ground: &mut Ground<'_>) -> Checked<String> {
     match (passed, found) {
         (true, Ok((shown, last))) => {
             agrees(ground, &claim, &shown, last.as_ref())?;
-            Ok(line(ground, &claim, &shown))
+            Ok(line(ground, &shown))
         }
         (true, Err(why)) => Err(Halt::disagree(why)),
         (false, Err(why)) => Ok(format!("fails, as recorded: {why}")),
@@ -167,7 +167,7 @@ fn agrees(
     ground.same_report(claim, last, all)
 }
 
-fn line(ground: &Ground<'_>, claim: &RecordLine, shown: &Shown) -> String {
+fn line(ground: &Ground<'_>, shown: &Shown) -> String {
     let what = match shown.basis {
         Basis::Named => format!("{} fail on the base, twice", showing::told(&shown.new)),
         basis => {
@@ -176,5 +176,5 @@ fn line(ground: &Ground<'_>, claim: &RecordLine, shown: &Shown) -> String {
     };
     let frozen = ground.frozen().map_or(0, |frozen| frozen.files.len());
     let files = counted(frozen, "frozen file");
-    format!("{what}; {files} as recorded{}", ground.remark(claim))
+    format!("{what}; {files} as recorded")
 }

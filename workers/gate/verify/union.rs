@@ -47,7 +47,7 @@ pub(super) async fn look(ground: &mut Ground<'_>) -> Checked<String> {
         true => "it".to_owned(),
         false => format!("{}, the line it landed with", short(&tip.commit)),
     };
-    Ok(format!("{told}; the tests pass on {on}{}", ground.remark(&claim)))
+    Ok(format!("{told}; the tests pass on {on}"))
 }
 
 /// What landed was made of the tree that GREEN passed on; its base and the tree.
