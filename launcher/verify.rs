@@ -12,7 +12,7 @@ use shopfloor::stop::Stop;
 use crate::flags::Verify;
 use crate::naming::{Found, order_or_archived};
 use crate::voice::{self, Done, Voice, line};
-use crate::waiting::{cookie, wait_for};
+use crate::waiting::{cookie, listen, wait_for};
 
 /// Verifies one order.
 pub(crate) fn run(flags: &Verify, place: &Place, voice: Voice) -> Result<Done> {
@@ -41,17 +41,24 @@ pub(crate) fn run(flags: &Verify, place: &Place, voice: Voice) -> Result<Done> {
     let (frozen, approved) = (order.history.frozen, order.history.approved);
     let recorded =
         Recorded { order: id.clone(), state: state.clone(), request, papers, frozen, approved };
+    let stop = Stop::new();
     let told = |again: &Again| {
-        if !flags.json {
+        if !flags.json && !stop.draining() {
             // Nobody reads any more: the exit code is still right.
             drop(voice::result(as_text(again)));
         }
     };
     let gates = wait_for(async {
+        // What is run is stopped at once; our checkouts are taken away all the same.
+        listen(&stop, Stop::ask_now)?;
         let workspace = place.open_workspace(&config, &queue, &cookie()).await?;
         let gates = Gates::new(Arc::new(config.clone()), workspace, place.floor()?, cookie());
-        gates.verify(&recorded, &told, &Stop::new()).await
+        gates.verify(&recorded, &told, &stop).await
     })??;
+    if stop.draining() {
+        voice.remark("Stopped: nothing follows from what was not run. The checkouts are gone.");
+        return Ok(Done::Interrupted);
+    }
     let agrees = gates.iter().all(|again| again.outcome == Agreement::Agree);
     if flags.json {
         let told = json!({ "order": id, "state": state, "agrees": agrees, "gates": gates });

@@ -1,11 +1,13 @@
 //! `verify`, `gates` and `show --evidence` as a person meets them, on orders that the real workers finished.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Output;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::house::{House, shown};
+use crate::house::{House, left_over, shown};
 
 /// What `verify --json` says, with its exit code.
 fn verified(house: &House, id: &str) -> (Option<i32>, Value) {
@@ -13,6 +15,13 @@ fn verified(house: &House, id: &str) -> (Option<i32>, Value) {
     let said: Value =
         serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", shown(&ran)));
     (ran.status.code(), said)
+}
+
+/// What `verify` left where it works.
+fn checkouts(house: &House) -> Vec<PathBuf> {
+    let all = walkdir::WalkDir::new(house.path("state")).into_iter().flatten();
+    let ours = all.filter(|e| e.file_name().to_string_lossy().starts_with("verify-"));
+    ours.map(|entry| entry.into_path()).collect()
 }
 
 fn outcomes(said: &Value) -> Vec<&str> {
@@ -71,11 +80,8 @@ fn orders_of_one_batch_are_agreed_with_also_from_the_archive() {
     assert!(code == Some(0) && said["agrees"] == true, "{said:#}");
     let told = shown(&house.shopfloor(&["show", "two", "--evidence"]));
     assert!(told.contains("UNION PASS"), "{told}");
-    // No checkout of ours is left.
-    let left = walkdir::WalkDir::new(house.path("state")).into_iter().flatten();
-    let left: Vec<_> =
-        left.filter(|e| e.file_name().to_string_lossy().starts_with("verify-")).collect();
-    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(checkouts(&house), Vec::<PathBuf>::new());
+    assert!(!house.git(&["worktree", "list"]).contains("verify-"));
 }
 
 #[test]
@@ -129,6 +135,27 @@ fn an_order_that_came_back_from_the_union_of_real_workers_is_agreed_with() {
     // RED stood on the first base, GREEN on the second.
     let (_, said) = verified(&house, back);
     assert_eq!(said["gates"][0]["runs"], 2, "{said:#}");
+}
+
+#[test]
+fn a_verify_that_is_stopped_leaves_no_process_and_no_checkout() {
+    let house = House::new();
+    house.add(&["one"]);
+    house.run_all();
+    // From now on the tests take for ever, and say that they began.
+    let begun = house.path("begun");
+    let slow = format!("touch {0}; sleep 600; sh run-tests.sh", begun.display());
+    let config = house.project().join("shopfloor.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let text = text.replace("\"run-tests.sh\"]", &format!("\"-c\", {slow:?}]"));
+    fs::write(&config, text).unwrap();
+    let mut verify = house.start("shopfloor", &["verify", "one"]);
+    house.wait("the first run", |_| begun.exists());
+    verify.signal("INT");
+    assert_eq!(verify.end(Duration::from_secs(60)), Some(130));
+    let left = left_over(&house.path(""));
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(checkouts(&house), Vec::<PathBuf>::new());
 }
 
 /// What docs/gates.md promises of a line of the record, on lines that real workers wrote.

@@ -135,7 +135,7 @@ impl Gates {
         self.clear().await?;
         let mut ground = Ground::new(tools, recorded, stop)?;
         let mut all = Vec::new();
-        for gate in GATES {
+        for gate in GATES.into_iter().filter(|_| !stop.draining()) {
             let begun = std::time::Instant::now();
             ground.runs = 0;
             let looked = match gate {
