@@ -1,17 +1,21 @@
 //! `shopfloor gates`: the health of each gate, folded from the records of all orders.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use shopfloor::gate::{RecordLine, record};
+use shopfloor::gate::{RecordLine, RecordRun, record};
 use shopfloor::place::Place;
 use shopfloor::queue::Queue as _;
+use shopfloor::stages::STAGES;
 
-use crate::flags::Gates;
+use crate::evidence::{moment, seconds};
+use crate::flags;
 use crate::table::Rows;
-use crate::voice::{self, Done};
+use crate::voice::{self, Done, Voice};
+
+/// The base's own tests: no gate of a stage, and what all others rest on.
+const BASELINE: &str = "baseline";
 
 /// What the records say of one gate.
 #[derive(Debug, Default)]
@@ -25,14 +29,14 @@ struct Health {
 }
 
 impl Health {
-    fn add(&mut self, line: RecordLine) {
-        match line.outcome.as_str() {
+    fn add(&mut self, outcome: &str, took_ms: u64, at: &str) {
+        match outcome {
             "pass" => self.passed += 1,
             "fail" => self.failed += 1,
             _ => self.unable += 1,
         }
-        self.took_ms.push(line.took_ms);
-        self.closings.push((line.at, line.outcome));
+        self.took_ms.push(took_ms);
+        self.closings.push((at.to_owned(), outcome.to_owned()));
     }
 
     fn runs(&self) -> usize {
@@ -57,6 +61,7 @@ impl Health {
 
     fn flag(&self) -> Option<&'static str> {
         match (self.passed, self.failed) {
+            (0, 0) if self.runs() == 0 => Some("never ran"),
             (0, 0) => Some("never came to an answer"),
             (_, 0) => Some("never failed: would it notice?"),
             (0, _) => Some("never passed: can it?"),
@@ -65,22 +70,64 @@ impl Health {
     }
 }
 
+/// All gates, in the order in which an order meets them; those that are in no stage any more stand at the end.
+#[derive(Debug)]
+struct Gates(Vec<(String, Health)>);
+
+impl Default for Gates {
+    fn default() -> Self {
+        let steps = STAGES.into_iter().flat_map(|stage| stage.gates);
+        let mut names: Vec<String> = steps.map(|step| step.gate.name().to_owned()).collect();
+        let red = names.iter().position(|name| name == "red").unwrap_or(0);
+        names.insert(red, BASELINE.to_owned());
+        Self(names.into_iter().map(|name| (name, Health::default())).collect())
+    }
+}
+
+impl Gates {
+    fn add(&mut self, line: &RecordLine) {
+        self.of(&line.gate).add(&line.outcome, line.took_ms, &line.at);
+        for run in line.runs.iter().filter(|run| run.place == "base") {
+            self.of(BASELINE).add(outcome(run), run.took_ms, &line.at);
+        }
+    }
+
+    fn of(&mut self, name: &str) -> &mut Health {
+        let at = self.0.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+            self.0.push((name.to_owned(), Health::default()));
+            self.0.len() - 1
+        });
+        &mut self.0[at].1
+    }
+}
+
+/// What the run of a base came to. It has no line of its own: the gate that needed it has.
+fn outcome(run: &RecordRun) -> &'static str {
+    let failed = run.counts.is_some_and(|counts| counts.failed > 0);
+    match run.exit {
+        Some(0) if !failed => "pass",
+        Some(126 | 127) | None => "could-not-run",
+        Some(_) => "fail",
+    }
+}
+
 /// Shows the gates.
-pub(crate) fn run(flags: &Gates, place: &Place) -> Result<Done> {
-    let mut gates: BTreeMap<String, Health> = BTreeMap::new();
+pub(crate) fn run(flags: &flags::Gates, place: &Place, voice: Voice) -> Result<Done> {
+    let mut gates = Gates::default();
     let folders = folders(place)?;
     for folder in &folders {
         // A record that can't be read is the order's own trouble, and `show` tells of it.
         for line in record(folder).unwrap_or_default() {
-            gates.entry(line.gate.clone()).or_default().add(line);
+            gates.add(&line);
         }
     }
+    let Gates(gates) = gates;
     if flags.json {
         let all: Vec<Value> = gates.iter().map(|(name, health)| as_json(name, health)).collect();
         voice::json(&json!({ "orders": folders.len(), "gates": all }))?;
         return Ok(Done::Well);
     }
-    if gates.is_empty() {
+    if gates.iter().all(|(_, health)| health.runs() == 0) {
         voice::result("No gate was closed yet.")?;
         return Ok(Done::Well);
     }
@@ -104,6 +151,11 @@ pub(crate) fn run(flags: &Gates, place: &Place) -> Result<Done> {
         ]);
     }
     voice::result(rows.text())?;
+    let (orders, runs) =
+        (folders.len(), gates.iter().map(|(_, health)| health.runs()).sum::<usize>());
+    voice.remark(format_args!(
+        "\n{runs} runs over {orders} order(s); waiting for a slot is part of a gate's time."
+    ));
     Ok(Done::Well)
 }
 
@@ -115,9 +167,7 @@ fn folders(place: &Place) -> Result<Vec<PathBuf>> {
     for id in &orders {
         folders.push(place.papers(id)?);
     }
-    let months = std::fs::read_dir(place.floor()?.archive()).into_iter().flatten().flatten();
-    let old = months.flat_map(|month| std::fs::read_dir(month.path()).into_iter().flatten());
-    folders.extend(old.flatten().map(|order| order.path()).filter(|path| path.is_dir()));
+    folders.extend(place.floor()?.all_archived());
     Ok(folders)
 }
 
@@ -128,16 +178,6 @@ fn as_json(name: &str, health: &Health) -> Value {
         "last_change": health.last_change().map(|(at, to)| json!({ "at": at, "to": to })),
         "flag": health.flag(),
     })
-}
-
-fn seconds(ms: u64) -> String {
-    format!("{}.{:02} s", ms / 1000, ms % 1000 / 10)
-}
-
-fn moment(at: &str) -> String {
-    let stamp = at.parse::<jiff::Timestamp>().ok();
-    let unix = stamp.and_then(|stamp| u64::try_from(stamp.as_second()).ok());
-    unix.map_or_else(|| at.to_owned(), voice::moment)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use shopfloor::state::State;
 use crate::evidence;
 use crate::flags::Show;
 use crate::journal;
-use crate::naming::{order_called, unknown_order};
+use crate::naming::{folder_of, order_called, unknown_order};
 use crate::snapshot::{self, Snapshot};
 use crate::voice::{self, Done, line, moment, plain};
 use crate::waits::{self, Stand};
@@ -41,10 +41,11 @@ struct Scene {
 /// Shows one order.
 pub(crate) fn run(flags: &Show, place: &Place) -> Result<Done> {
     let queue = place.open_queue_to_look()?;
-    let id = order_called(&*queue, &flags.id)?;
     if flags.evidence {
-        return evidence::run(id.as_str(), &place.papers(&id)?, flags.json);
+        let (id, folder) = folder_of(&queue, &flags.id)?;
+        return evidence::run(id.as_str(), &folder, flags.json);
     }
+    let id = order_called(&*queue, &flags.id)?;
     let order = match queue.look(&id) {
         Ok(Some(order)) => order,
         Ok(None) => return Err(unknown_order(&*queue, &flags.id).into()),

@@ -95,16 +95,36 @@ impl Floor {
 
     /// The state in which an order was put into the archive; `None` when it is not there (or only as FAILED).
     pub fn archived_state(&self, id: &OrderId) -> Option<State> {
-        let months = std::fs::read_dir(self.archive()).ok()?.flatten();
-        let orders = months.flat_map(|month| std::fs::read_dir(month.path()).into_iter().flatten());
-        let of_that_name = orders.flatten().filter(|order| {
-            let name = order.file_name();
-            // A second order of the same name is put away as `<id>~2`.
-            name.to_str().is_some_and(|name| name.split('~').next() == Some(id.as_str()))
-        });
-        let words = of_that_name
-            .filter_map(|order| std::fs::read_to_string(order.path().join(".state")).ok());
+        let words = self.archived(id).into_iter();
+        let words = words.filter_map(|path| std::fs::read_to_string(path.join(".state")).ok());
         words.filter_map(|word| State::parse(word.trim()).ok()).find(|s| *s != State::FAILED)
+    }
+
+    /// The folders in the archive of orders with this name, the one that was put away first at the beginning.
+    pub fn archived(&self, id: &OrderId) -> Vec<PathBuf> {
+        let named = |path: &PathBuf| -> Option<(String, u32)> {
+            let month = path.parent()?.file_name()?.to_str()?.to_owned();
+            // A second order of the same name is put away as `<id>~2`.
+            let (name, copy) = match path.file_name()?.to_str()?.split_once('~') {
+                None => (path.file_name()?.to_str()?, 1),
+                Some((name, copy)) => (name, copy.parse().ok()?),
+            };
+            (name == id.as_str()).then_some((month, copy))
+        };
+        let mut found: Vec<_> = self
+            .all_archived()
+            .into_iter()
+            .filter_map(|path| named(&path).map(|name| (name, path)))
+            .collect();
+        found.sort();
+        found.into_iter().map(|(_, path)| path).collect()
+    }
+
+    /// The folders of all orders in the archive.
+    pub fn all_archived(&self) -> Vec<PathBuf> {
+        let months = std::fs::read_dir(self.archive()).into_iter().flatten().flatten();
+        let orders = months.flat_map(|month| std::fs::read_dir(month.path()).into_iter().flatten());
+        orders.flatten().map(|order| order.path()).filter(|path| path.is_dir()).collect()
     }
 
     /// `tmp/`: where things are built before they are renamed into place.

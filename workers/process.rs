@@ -123,7 +123,8 @@ impl Program {
     }
 
     fn spawn(&self, mut command: tokio::process::Command) -> Result<tokio::process::Child> {
-        let child = command.spawn().map_err(|error| {
+        let started = if self.gives_way { nicely(&mut command) } else { command.spawn() };
+        started.map_err(|error| {
             let name = self.program.to_string_lossy();
             let missing = error.kind() == std::io::ErrorKind::NotFound;
             let hint = if missing && !self.dir.is_dir() {
@@ -136,14 +137,7 @@ impl Program {
             Error::new(Kind::Environment, format!("failed to start {name}"))
                 .caused_by(error)
                 .hint(hint)
-        })?;
-        if self.gives_way
-            && let Some(pid) = child.id().and_then(|id| Pid::from_raw(id as i32))
-        {
-            // What it starts is as nice as it is. Where the machine won't let us, it runs like everything else.
-            let _refused = rustix::process::setpriority_process(Some(pid), NICE);
-        }
-        Ok(child)
+        })
     }
 
     /// Starts it with its three streams as pipes, for a conversation. It dies with the returned value.
@@ -214,6 +208,32 @@ impl Program {
         drop(tokio::time::timeout(Duration::from_secs(1), tail.read_all(&mut output)).await);
         Ok(Ran { ended, output: tail.kept(), dropped: tail.dropped, took: begun.elapsed() })
     }
+}
+
+/// Starts it at low priority from its first instruction on: what it starts is as nice as it was then. Where the machine won't
+/// let us, it runs like everything else.
+#[cfg(target_os = "linux")]
+fn nicely(command: &mut tokio::process::Command) -> std::io::Result<tokio::process::Child> {
+    let runtime = tokio::runtime::Handle::current();
+    // On Linux niceness is a thread's and a child begins with that of the thread that starts it. Nobody may take it back,
+    // so the thread is one that ends here.
+    let starter = || {
+        let _inside = runtime.enter();
+        let _refused = rustix::process::setpriority_process(None, NICE);
+        command.spawn()
+    };
+    let joined = std::thread::scope(|scope| scope.spawn(starter).join());
+    joined.unwrap_or_else(|_| Err(std::io::Error::other("the thread that starts it panicked")))
+}
+
+/// The same where niceness is a process's: it has run for a moment by then.
+#[cfg(not(target_os = "linux"))]
+fn nicely(command: &mut tokio::process::Command) -> std::io::Result<tokio::process::Child> {
+    let child = command.spawn()?;
+    if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id as i32)) {
+        let _refused = rustix::process::setpriority_process(Some(pid), NICE);
+    }
+    Ok(child)
 }
 
 /// How a process ended.
@@ -434,6 +454,19 @@ mod tests {
         let error = program.run(b"", Duration::from_secs(1), 10, &Stop::new()).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Environment);
         assert!(error.next_step().unwrap().contains("no-such-program-here"));
+    }
+
+    #[tokio::test]
+    async fn what_gives_way_does_so_from_its_first_instruction_on_and_nobody_else_does() {
+        let own = rustix::process::getpriority_process(None).unwrap();
+        // As a program that is started without a shell: it has asked before it could be told.
+        let program = Program::new(&["nice".to_owned()], Path::new("/"), "test/nice").unwrap();
+        let program = program.giving_way();
+        for _ in 0..20 {
+            let ran = program.run(b"", Duration::from_secs(5), 100, &Stop::new()).await.unwrap();
+            assert_eq!(ran.text().trim(), (own + NICE).min(19).to_string());
+        }
+        assert_eq!(rustix::process::getpriority_process(None).unwrap(), own);
     }
 
     #[tokio::test]

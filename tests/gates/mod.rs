@@ -5,6 +5,7 @@ mod named;
 mod orders;
 mod review;
 mod unions;
+pub(crate) mod culprits;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

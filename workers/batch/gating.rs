@@ -68,6 +68,7 @@ async fn ready(shop: &Shop, job: &mut Job) -> Result<(), GateReport> {
         ),
         took_ms: 0,
         transcripts: Vec::new(),
+        goes_back: false,
         proof: None,
     })
 }

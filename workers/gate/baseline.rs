@@ -14,6 +14,7 @@ use super::environment;
 use super::evidence::Notebook;
 use super::findings::short;
 use super::lock;
+use super::record::Counts;
 use super::run::{self, Outcome, Place, Run, Setting};
 use super::scene::Tools;
 use crate::check::Check;
@@ -84,6 +85,11 @@ impl Known {
     pub(super) fn names_its_tests(&self) -> bool {
         self.outcome == Outcome::NoTests
             || self.tests.as_ref().is_some_and(|run| run.strength == Strength::Named)
+    }
+
+    /// What was counted, where tests have names.
+    pub(super) fn counts(&self) -> Option<Counts> {
+        self.tests.as_ref().and_then(Counts::of)
     }
 
     /// What a run of an order's work has that the base has not, and the other way round. `None` where one of the two does

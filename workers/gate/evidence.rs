@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::frozen::Frozen;
 use super::page::page;
 use super::papers;
-use super::record::{self, Basis, Counts, Names, RECORD, RecordLine, RecordRun};
+use super::record::{self, Basis, Counts, MOST_NEW, Names, RECORD, RecordLine, RecordRun};
 use super::run::Run;
 use super::scene::Scene;
 use super::transcript;
@@ -17,8 +17,6 @@ const PAGE: &str = "EVIDENCE.md";
 const MOST_WHY_BYTES: usize = 16 * 1024;
 /// The most names of failing tests on one line.
 const MOST_FAILING: usize = 50;
-/// The most names of new tests on one line. The list of frozen tests has them all.
-const MOST_NEW: usize = 1_000;
 
 /// What one gate collects while it looks, until it closes with its outcome.
 #[derive(Debug)]
@@ -32,6 +30,12 @@ pub(super) struct Notebook<'a> {
     deciding: Option<TestRun>,
     /// What is to be remembered.
     pub(super) proof: Option<String>,
+    /// True when a failure is the fault of an earlier stage's work.
+    pub(super) goes_back: bool,
+    /// The commit it landed as.
+    pub(super) landed: Option<String>,
+    /// The commit that held its change already.
+    pub(super) held_by: Option<String>,
     /// What the outcome stands on.
     pub(super) basis: Option<Basis>,
     /// The tests that the order brings.
@@ -53,6 +57,9 @@ impl<'a> Notebook<'a> {
             runs: Vec::new(),
             deciding: None,
             proof: None,
+            goes_back: false,
+            landed: None,
+            held_by: None,
             basis: None,
             new: Vec::new(),
             failing: Vec::new(),
@@ -62,10 +69,7 @@ impl<'a> Notebook<'a> {
 
     /// Writes a run's transcript at once, and remembers where.
     pub(super) fn keep(&mut self, run: &Run) -> Result<()> {
-        let text = transcript::render(self.scene, self.gate, run);
-        let name = |n| format!("evidence/{}-{}-{n}.txt", self.scene.generation, self.gate);
-        let transcript = papers::add(&self.scene.papers, name, &text)?;
-        self.runs.push(RecordRun {
+        let mut recorded = RecordRun {
             place: run.place.kind.to_owned(),
             argv: run.argv.clone(),
             exit: run.exit,
@@ -75,8 +79,12 @@ impl<'a> Notebook<'a> {
             tree: run.place.tree.clone(),
             commit: run.place.commit.clone(),
             counts: run.tests.as_ref().and_then(Counts::of),
-            transcript,
-        });
+            transcript: String::new(),
+        };
+        let text = transcript::render(self.scene, self.gate, run, &recorded);
+        let name = |n| format!("evidence/{}-{}-{n}.txt", self.scene.generation, self.gate);
+        recorded.transcript = papers::add(&self.scene.papers, name, &text)?;
+        self.runs.push(recorded);
         if matches!(run.place.kind, "worktree" | "union") {
             self.deciding.clone_from(&run.tests);
         }
@@ -92,10 +100,11 @@ impl<'a> Notebook<'a> {
             Ok(()) => check,
             Err(error) => super::scene::unable(&error),
         };
-        let Self { gate, runs, proof, .. } = self;
+        let Self { gate, runs, proof, goes_back, .. } = self;
+        let goes_back = goes_back && matches!(check, Check::Fail { .. });
         let transcripts = runs.into_iter().map(|run| run.transcript).collect();
         let proof = proof.filter(|_| !matches!(check, Check::CouldNotRun { .. }));
-        GateReport { gate: gate.to_owned(), check, took_ms, transcripts, proof }
+        GateReport { gate: gate.to_owned(), check, took_ms, transcripts, goes_back, proof }
     }
 
     fn record(&self, check: &Check, took_ms: u64) -> Result<()> {
@@ -142,6 +151,8 @@ impl<'a> Notebook<'a> {
             took_ms,
             tree: scene.tree.clone(),
             base: scene.bench.as_ref().map(|bench| bench.base.commit.clone()),
+            landed: self.landed.clone(),
+            held_by: self.held_by.clone(),
             proof: self.proof.clone(),
             transcripts: self.runs.iter().map(|run| run.transcript.clone()).collect(),
             at: jiff::Timestamp::now().to_string(),

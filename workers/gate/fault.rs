@@ -22,11 +22,6 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    /// True when the last run passed or failed as `outcome` says.
-    pub(super) fn came_to(&self, outcome: &Outcome) -> bool {
-        self.no_answer.is_none() && self.runs.last().is_some_and(|run| run.outcome == *outcome)
-    }
-
     /// Puts all runs on record. The answer: the last run, or what the gate says instead.
     pub(super) fn keep(mut self, notebook: &mut Notebook<'_>) -> Result<Result<Run, Check>> {
         self.runs.iter().try_for_each(|run| notebook.keep(run))?;
@@ -70,28 +65,6 @@ pub(super) async fn run(
     };
     runs.push(again);
     Ok(Tried { runs, no_answer })
-}
-
-/// Runs `setting` in `place` twice, as long as it comes out as `wanted`, and puts all on record. What the gate says instead
-/// when a run comes to no answer stands beside the runs.
-pub(super) async fn twice(
-    tools: &Tools,
-    setting: &Setting<'_>,
-    base: &Commit,
-    place: &Place,
-    wanted: &Outcome,
-    notebook: &mut Notebook<'_>,
-    stop: &Stop,
-) -> Result<(Vec<Run>, Option<Check>)> {
-    let mut runs = Vec::<Run>::new();
-    while runs.len() < 2 && runs.iter().all(|run| run.outcome == *wanted) {
-        let tried = run(tools, setting, base, place.clone(), stop).await?;
-        match tried.keep(notebook)? {
-            Ok(run) => runs.push(run),
-            Err(check) => return Ok((runs, Some(check))),
-        }
-    }
-    Ok((runs, None))
 }
 
 /// The runs on the base, what of them is in the way of blaming anybody, and whether the base has no tests.

@@ -4,16 +4,14 @@ use super::allowance::Allowance;
 use super::altered::Work;
 use super::baseline::baseline;
 use super::evidence::Notebook;
-use super::fault;
 use super::findings::{bullets, counted, fenced, some};
 use super::frozen::Frozen;
 use super::record::Basis;
-use super::red::TEST_RUN;
-use super::run::{Outcome, Place, Run, Setting};
+use super::run::{Outcome, Run, Setting};
 use super::scene::{Scene, Tools};
 use super::showing::{self, NotShown};
 use super::standing::{Writer, standing};
-use super::worktree::unchanged;
+use super::twice::{Twice, twice};
 use crate::check::Check;
 use crate::error::Result;
 use crate::stop::Stop;
@@ -61,10 +59,14 @@ pub(super) async fn check(
         allowance: &allowance,
         known: &known,
     };
-    let (runs, written) = match twice(tools, scene, &work, notebook, stop).await? {
-        Ok(found) => found,
-        Err(answer) => return Ok(answer),
-    };
+    let (setting, wanted) = (Setting::tests(tools).read_by(frozen.adapter), Outcome::Passed);
+    let ran = twice(tools, scene, (bench, tree), &setting, &wanted, notebook, stop).await?;
+    let Twice { runs, no_answer, touched } = ran;
+    let written = tools.workspace.changes(&frozen.tree, tree).await.map(|changes| changes.len());
+    let idle = written.as_ref().is_ok_and(|count| *count == 0);
+    if let Some(answer) = no_answer.or_else(|| not_green(&runs, idle)).or(touched) {
+        return Ok(answer);
+    }
     let passing = match passing(tools, &work, &runs, notebook, stop).await? {
         Ok(passing) => passing,
         Err(answer) => return Ok(answer),
@@ -77,36 +79,10 @@ pub(super) async fn check(
     if !frozen.thawed.is_empty() {
         shown.push_str(&format!(", {} thawed", counted(frozen.thawed.len(), "file")));
     }
-    if let Some(written) = written {
+    if let Ok(written) = written {
         shown.push_str(&format!("; {} changed since RED", counted(written, "file")));
     }
     Ok(Check::pass(shown))
-}
-
-/// Two runs that pass, and how many files were written since RED, where the old tree is still there. The inner error is the
-/// gate's answer.
-async fn twice(
-    tools: &Tools,
-    scene: &Scene,
-    work: &Work<'_>,
-    notebook: &mut Notebook<'_>,
-    stop: &Stop,
-) -> Result<Result<(Vec<Run>, Option<usize>), Check>> {
-    let Work { bench, tree, frozen, .. } = work;
-    let (folder, tree) = (bench.path.clone(), (*tree).to_owned());
-    let place = Place { kind: "worktree", folder, commit: None, tree: tree.clone() };
-    let setting = Setting::tests(tools).read_by(frozen.adapter);
-    let passed = Outcome::Passed;
-    let (runs, no_answer) =
-        fault::twice(tools, &setting, &bench.base, &place, &passed, notebook, stop).await?;
-    // Whatever the runs did to the worktree is put back before anything else is said.
-    let touched = unchanged(tools, scene, &tree, &TEST_RUN).await?;
-    let written = tools.workspace.changes(&frozen.tree, &tree).await.map(|changes| changes.len());
-    let idle = written.as_ref().is_ok_and(|count| *count == 0);
-    Ok(match no_answer.or_else(|| not_green(&runs, idle)).or(touched) {
-        Some(answer) => Err(answer),
-        None => Ok((runs, written.ok())),
-    })
 }
 
 /// What two passing runs show, test by test: the beginning of the gate's line. The inner error is its answer.

@@ -27,6 +27,7 @@ mod standing;
 mod control;
 mod altered;
 mod worktree;
+mod twice;
 mod spec;
 mod red;
 mod green;
@@ -36,9 +37,9 @@ mod command;
 mod message;
 mod line;
 mod trials;
+mod culprit;
 mod union;
 mod verify;
-mod verifying;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -114,7 +115,8 @@ impl Gates {
         let report = |(scene, ruled): (_, union::Ruled)| {
             let mut notebook = Notebook::new(scene, Gate::Union.name());
             let kept = ruled.runs.iter().try_for_each(|run| notebook.keep(run));
-            notebook.proof = ruled.proof;
+            (notebook.proof, notebook.landed) = (ruled.proof, ruled.landed);
+            (notebook.held_by, notebook.goes_back) = (ruled.held_by, ruled.rework);
             let check = kept.err().map_or(ruled.check, |error| unable(&error));
             notebook.close(check, begun.elapsed())
         };

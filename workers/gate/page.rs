@@ -15,7 +15,11 @@ pub(super) fn page(scene: &Scene, lines: &[RecordLine], frozen: Option<&Frozen>)
     text.push_str(&format!("{}\n\n", cell(&scene.request.title)));
     text.push_str(
         "Every line is a check that shopfloor ran itself; nothing here is an agent's word.\n\
-         Made from `evidence/record.jsonl`; do not edit.\n\n\
+         Made from `evidence/record.jsonl`; do not edit.\n",
+    );
+    text.push_str(&format!("To run all of it once more: `shopfloor verify {}`.\n\n", scene.order));
+    text.push_str(
+        "\
          | # | when (UTC) | gate | result | what it showed | runs | took | output |\n\
          |--:|---|---|---|---|---|--:|---|\n",
     );
@@ -98,14 +102,19 @@ fn row(number: usize, line: &RecordLine) -> String {
         .map(|(at, path)| format!("[{}]({path})", at + 1))
         .collect();
     format!(
-        "| {number} | {} | {} (gen {}) | {outcome} | {shown} | {} | {} ms | {} |\n",
+        "| {number} | {} | {} (gen {}) | {outcome} | {shown} | {} | {} | {} |\n",
         line.at.get(..19).unwrap_or(&line.at).replace('T', " "),
         line.gate,
         line.generation,
         line.ended.as_deref().map(cell).unwrap_or_default(),
-        line.took_ms,
+        seconds(line.took_ms),
         output.join(" ")
     )
+}
+
+/// Milliseconds as seconds, `0.04 s`.
+fn seconds(ms: u64) -> String {
+    format!("{}.{:02} s", ms / 1000, ms % 1000 / 10)
 }
 
 /// Text that stays inside one cell of a table.

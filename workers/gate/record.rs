@@ -15,6 +15,8 @@ pub(super) const RECORD: &str = "evidence/record.jsonl";
 const RECORD_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 /// The version that is written. Version 1 had none of the fields that may be missing here, and is still read.
 pub(super) const VERSION: u32 = 2;
+/// The most names of new tests on one line. The list of frozen tests has them all.
+pub(super) const MOST_NEW: usize = 1_000;
 
 /// One line of the record: what one gate found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +83,12 @@ pub struct RecordLine {
     /// The commit the worktree was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
+    /// The order's own commit, where UNION landed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landed: Option<String>,
+    /// The commit that held the order's whole change already, so that UNION had nothing to land.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<String>,
     /// What is to be remembered: the SHA-256 of the list of frozen files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<String>,

@@ -3,27 +3,19 @@
 use super::allowance::Allowance;
 use super::baseline::{Known, baseline};
 use super::evidence::Notebook;
-use super::fault;
 use super::findings::{bullets, counted, some};
 use super::frozen::Frozen;
 use super::policy;
 use super::record::Basis;
-use super::run::{Outcome, Place, Run, Setting};
+use super::run::{Outcome, Run, Setting};
 use super::scene::{Scene, Tools};
 use super::showing::{self, Shown};
 use super::standing::{Writer, standing};
-use super::worktree::{Suspect, unchanged};
+use super::twice::{Twice, twice};
 use crate::check::Check;
 use crate::error::Result;
 use crate::stop::Stop;
 use crate::workspace::{Change, ChangeKind};
-
-/// What a test run may not do.
-pub(super) const TEST_RUN: Suspect<'static> = Suspect {
-    who: "the test run",
-    advice: "Let tests write below a temporary folder, or take away what they made. If it is build output, it \
-             belongs into the project's .gitignore or .git/info/exclude.",
-};
 
 /// Looks at the tests of the scene's order.
 pub(super) async fn check(
@@ -55,13 +47,9 @@ pub(super) async fn check(
     if let Some(answer) = old.answer() {
         return Ok(answer);
     }
-    let place =
-        Place { kind: "worktree", folder: bench.path.clone(), commit: None, tree: tree.to_owned() };
-    let setting = Setting::tests(tools).read_by(known.adapter());
-    let failed = Outcome::Failed;
-    let (runs, no_answer) =
-        fault::twice(tools, &setting, &bench.base, &place, &failed, notebook, stop).await?;
-    let touched = unchanged(tools, scene, tree, &TEST_RUN).await?;
+    let (setting, wanted) = (Setting::tests(tools).read_by(known.adapter()), Outcome::Failed);
+    let ran = twice(tools, scene, (bench, tree), &setting, &wanted, notebook, stop).await?;
+    let Twice { runs, no_answer, touched } = ran;
     if let Some(answer) = no_answer.or(touched) {
         return Ok(answer);
     }

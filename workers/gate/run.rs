@@ -13,6 +13,7 @@ use super::environment;
 use super::reading::{Desk, Unusable};
 use super::scene::Tools;
 use super::slot;
+use super::transcript::typed;
 use crate::check::Check;
 use crate::config::GateConfig;
 use crate::error::Error;
@@ -188,8 +189,7 @@ pub(super) async fn run(tools: &Tools, setting: &Setting<'_>, place: Place, stop
         exit: None,
         signal: None,
         tests: None,
-        command: shlex::try_join(setting.argv.iter().map(String::as_str))
-            .unwrap_or_else(|_| setting.argv.join(" ")),
+        command: typed(setting.argv),
         variables: setting.env.keys().cloned().collect(),
         started: jiff::Timestamp::now(),
         ended: "not started".to_owned(),

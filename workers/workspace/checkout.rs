@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Workspace;
 use super::content::clear_locks;
 use super::lock::Lock;
 use super::names::object;
 use super::registration::{Head, is_folder};
+use super::{Commit, Workspace};
 use crate::error::{Error, Result};
 
 impl Workspace {
@@ -25,6 +25,23 @@ impl Workspace {
         let _lock = Lock::take(&self.locks, &format!("checkout-{name}"), &self.git.stop).await?;
         self.detach(&path, commit).await?;
         Ok(path)
+    }
+
+    /// The tree of what is in that checkout of `commit` now: tracked and untracked files, not the ignored ones.
+    pub async fn checkout_tree(&self, name: &str, commit: &Commit) -> Result<String> {
+        self.tree_of(&self.checkouts().join(name), &commit.tree).await
+    }
+
+    /// Takes that checkout away, with all that is known of it. Nothing there is fine.
+    pub async fn clear_checkout(&self, name: &str) -> Result<()> {
+        let path = self.checkouts().join(name);
+        let lock = Lock::take(&self.locks, &format!("checkout-{name}"), &self.git.stop).await?;
+        self.trash(&path)?;
+        self.untie(&path).await?;
+        self.trash(&self.drawer(&path))?;
+        drop(lock);
+        self.empty_trash().await;
+        Ok(())
     }
 
     /// The folder of all clean checkouts.

@@ -2,8 +2,8 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::names::{READY, branch_ref, object, path_bytes};
-use super::{Commit, Workspace};
+use super::names::{EARLIER_READY, READY, branch, branch_ref, object, path_bytes};
+use super::{Commit, Composed, Workspace};
 use crate::error::{Error, Result};
 use crate::order::OrderId;
 
@@ -29,9 +29,50 @@ impl Workspace {
         Ok(all.into_iter().map(|(_, commit)| commit).collect())
     }
 
-    /// True when the line of finished work or the base branch holds the commit.
+    /// The order's branch, short.
+    pub fn branch_name(&self, id: &OrderId) -> String {
+        branch(id)
+    }
+
+    /// True when `older` is `newer` or below it.
+    pub async fn is_below(&self, older: &str, newer: &str) -> Result<bool> {
+        self.is_ancestor(object(older)?, object(newer)?).await
+    }
+
+    /// True when `commit` stands on `parent` alone.
+    pub async fn is_only_parent(&self, parent: &str, commit: &str) -> Result<bool> {
+        Ok(self.parents(commit).await? == [parent])
+    }
+
+    /// True when putting the change from `base` to `tree` onto `onto` changes nothing.
+    pub async fn contains(&self, onto: &Commit, base: &Commit, tree: &str) -> Result<bool> {
+        let put = self.compose(onto, base, tree, "is it there?").await?;
+        Ok(matches!(put, Composed::Clean(commit) if commit.tree == onto.tree))
+    }
+
+    /// The paths in which `commit` is another change to its parent than the one from `base` to `tree`; none: it is that very
+    /// change. `None` when that change can't be made there, or `commit` has not one parent.
+    pub async fn deviation(
+        &self,
+        commit: &Commit,
+        base: &Commit,
+        tree: &str,
+    ) -> Result<Option<Vec<String>>> {
+        let parents = self.parents(&commit.commit).await?;
+        let [parent] = &parents[..] else { return Ok(None) };
+        let Some(parent) = self.commit(parent).await? else { return Ok(None) };
+        Ok(match self.compose(&parent, base, tree, "again").await? {
+            Composed::Conflict { .. } => None,
+            Composed::Clean(again) => {
+                let changes = self.changes(&again.tree, &commit.tree).await?;
+                Some(changes.into_iter().map(|change| change.path).collect())
+            }
+        })
+    }
+
+    /// True when the line of finished work, an earlier one that was set aside, or the base branch holds the commit.
     pub async fn is_landed(&self, commit: &str) -> Result<bool> {
-        for (_, tip) in self.tips(&[READY, &self.main_ref()]).await? {
+        for (_, tip) in self.tips(&[READY, EARLIER_READY, &self.main_ref()]).await? {
             if self.is_ancestor(object(commit)?, &tip.commit).await? {
                 return Ok(true);
             }

@@ -82,7 +82,7 @@ impl Workspace {
         self.untie(&path).await?;
         if self.tip(&base_ref(id)).await?.is_some() {
             let mut moves = Moves::default();
-            moves.delete(&base_ref(id));
+            moves.forget_base(id);
             self.must_move_refs(&moves).await?;
         }
         self.trash(&self.drawer(&path))?;

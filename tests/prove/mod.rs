@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::house::{House, WORKERS, left_over, program};
 
+mod gates;
 mod projects;
 
 fn quick() -> bool {
