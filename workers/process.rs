@@ -19,9 +19,11 @@ use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
 
 mod capture;
+mod nicely;
 mod tail;
 mod tree;
 pub use capture::Captured;
+use nicely::nicely;
 use tail::Tail;
 use tree::Family;
 pub use tree::{carrying, end_all, start_time};
@@ -74,9 +76,6 @@ pub struct Program {
     /// True when it gives way to everything else on the machine (`nice`).
     pub gives_way: bool,
 }
-
-/// How much a program gives way.
-const NICE: i32 = 10;
 
 impl Program {
     /// `argv` in `dir`. An empty `argv` is a usage error.
@@ -208,32 +207,6 @@ impl Program {
         drop(tokio::time::timeout(Duration::from_secs(1), tail.read_all(&mut output)).await);
         Ok(Ran { ended, output: tail.kept(), dropped: tail.dropped, took: begun.elapsed() })
     }
-}
-
-/// Starts it at low priority from its first instruction on: what it starts is as nice as it was then. Where the machine won't
-/// let us, it runs like everything else.
-#[cfg(target_os = "linux")]
-fn nicely(command: &mut tokio::process::Command) -> std::io::Result<tokio::process::Child> {
-    let runtime = tokio::runtime::Handle::current();
-    // On Linux niceness is a thread's and a child begins with that of the thread that starts it. Nobody may take it back,
-    // so the thread is one that ends here.
-    let starter = || {
-        let _inside = runtime.enter();
-        let _refused = rustix::process::setpriority_process(None, NICE);
-        command.spawn()
-    };
-    let joined = std::thread::scope(|scope| scope.spawn(starter).join());
-    joined.unwrap_or_else(|_| Err(std::io::Error::other("the thread that starts it panicked")))
-}
-
-/// The same where niceness is a process's: it has run for a moment by then.
-#[cfg(not(target_os = "linux"))]
-fn nicely(command: &mut tokio::process::Command) -> std::io::Result<tokio::process::Child> {
-    let child = command.spawn()?;
-    if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id as i32)) {
-        let _refused = rustix::process::setpriority_process(Some(pid), NICE);
-    }
-    Ok(child)
 }
 
 /// How a process ended.
@@ -464,7 +437,7 @@ mod tests {
         let program = program.giving_way();
         for _ in 0..20 {
             let ran = program.run(b"", Duration::from_secs(5), 100, &Stop::new()).await.unwrap();
-            assert_eq!(ran.text().trim(), (own + NICE).min(19).to_string());
+            assert_eq!(ran.text().trim(), (own + nicely::NICE).min(19).to_string());
         }
         assert_eq!(rustix::process::getpriority_process(None).unwrap(), own);
     }

@@ -2,6 +2,7 @@
 
 mod command;
 mod honest;
+mod scene;
 mod tampered;
 
 use shopfloor::check::GateReport;

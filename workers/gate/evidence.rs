@@ -84,8 +84,9 @@ impl<'a> Notebook<'a> {
         let text = transcript::render(self.scene, self.gate, run, &recorded);
         let name = |n| format!("evidence/{}-{}-{n}.txt", self.scene.generation, self.gate);
         recorded.transcript = papers::add(&self.scene.papers, name, &text)?;
+        let decides = recorded.decides();
         self.runs.push(recorded);
-        if matches!(run.place.kind, "worktree" | "union") {
+        if decides {
             self.deciding.clone_from(&run.tests);
         }
         self.command.get_or_insert_with(|| run.command.clone());

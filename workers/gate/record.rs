@@ -102,7 +102,7 @@ pub struct RecordLine {
 /// One run of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordRun {
-    /// `base`, `worktree` or `union`.
+    /// `base`, `worktree`, `union`; or `control` and `old-tests`: the work with something in it altered.
     pub place: String,
     /// The command, word by word.
     pub argv: Vec<String>,
@@ -126,6 +126,14 @@ pub struct RecordRun {
     pub counts: Option<Counts>,
     /// Its transcript, relative to the order's folder.
     pub transcript: String,
+}
+
+impl RecordRun {
+    /// True for a run on the order's work as it is, whose counts are the gate's; false for one on the base, or on the work
+    /// with something in it altered.
+    pub(super) fn decides(&self) -> bool {
+        matches!(self.place.as_str(), "worktree" | "union")
+    }
 }
 
 /// What the outcome of RED and GREEN stands on.

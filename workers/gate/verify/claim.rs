@@ -44,7 +44,7 @@ fn run_fault(line: &RecordLine, run: &RecordRun, papers: &Path) -> Option<String
 /// What the line says of its runs in brief must be what they say.
 fn sums_fault(line: &RecordLine) -> Option<String> {
     let runs = &line.runs;
-    let own = runs.iter().rev().find(|run| run.place != "base");
+    let own = runs.iter().rev().find(|run| run.decides());
     let transcripts: Vec<&String> = runs.iter().map(|run| &run.transcript).collect();
     let ended: Vec<String> =
         runs.iter().map(|run| format!("{}: {}", run.place, run.ended)).collect();
