@@ -17,11 +17,13 @@ use crate::event::What;
 use crate::gate::Gates;
 use crate::log;
 use crate::order::{OrderId, Request};
+use crate::permits::Permits;
 use crate::place::{Given, Place};
 use crate::queue::{Created, Queue};
 use crate::shop::Shop;
 use crate::stage::{Gate, Pipeline, Stage, Step};
 use crate::stop::{Echo, Stop};
+use crate::survey::Survey;
 use crate::teller::Teller;
 use crate::worker::{self, Ended, Until};
 
@@ -283,6 +285,9 @@ async fn set_up(
     let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), cookie);
     let teller = Teller::new(by, &floor, flags.json);
     let folder = place.queue()?.to_owned();
+    let (eyes, root): (Arc<dyn Queue>, _) = (queue.clone(), folder.clone());
+    let survey = Survey::new(eyes, floor.clone(), root, pipeline.clone(), &config);
+    let permits = Permits::of(&floor, &config.floor);
     let shop = Shop {
         pipeline,
         stage,
@@ -294,6 +299,8 @@ async fn set_up(
         gates,
         agent,
         teller,
+        survey,
+        permits,
         enlisted,
         batch,
     };

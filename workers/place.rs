@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::floor::Floor;
 use crate::order::OrderId;
+use crate::plan::Rules;
 use crate::queue::files::{FileQueue, Options};
 use crate::stage::Pipeline;
 use crate::stages;
@@ -134,6 +135,7 @@ impl Place {
         if let Ok(Some(config)) = self.read_config() {
             options.free_mib = config.limits.free_mib;
             options.crash_backoff_secs = config.limits.backoff.as_secs();
+            options.rules = Rules::from(&config.floor);
         }
         FileQueue::open(folder, options)
     }

@@ -61,8 +61,8 @@ impl Footprint {
     }
 
     /// Files that the spec declares or that were found changed in the worktree.
-    pub fn note<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
-        for name in names.into_iter().filter_map(clean) {
+    pub fn note(&mut self, names: impl IntoIterator<Item = impl AsRef<str>>) {
+        for name in names.into_iter().filter_map(|name| clean(name.as_ref())) {
             self.put(name, false);
         }
     }

@@ -3,8 +3,10 @@
 use super::footprint::Overlap;
 use super::needs::{Known, Wait, Why, waits_for};
 use super::roll::{RollKey, Tally, shut_by};
+use crate::config::FloorConfig;
 use crate::order::{OrderId, Request};
 use crate::stage::Pipeline;
+use crate::state::State;
 
 /// Why an order is not taken now, though nobody holds it and it does not rest.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,12 +43,13 @@ pub enum Hindrance {
 }
 
 impl Hindrance {
-    /// The key under which the order is set aside: whatever happens to the order of this name wakes it. The keys of
-    /// rolls are no order's names.
+    /// The key under which the order is set aside: `<id>` is woken by whatever happens to that order, `<id>@<STATE>` when
+    /// it gets there, a roll's key when the phase opens.
     pub fn key(&self) -> String {
         match self {
             Self::Needs(waits) => {
-                waits.first().map(|wait| wait.need.id.to_string()).unwrap_or_default()
+                let key = |wait: &Wait| format!("{}@{}", wait.need.id, wait.need.reached);
+                waits.first().map(key).unwrap_or_default()
             }
             Self::Phase { key, .. } => key.waiting(),
             Self::Group { before, .. } => before.to_string(),
@@ -116,9 +119,15 @@ pub struct Rules {
     pub ageing_secs: u64,
 }
 
+impl From<&FloorConfig> for Rules {
+    fn from(floor: &FloorConfig) -> Self {
+        Self { phase_gate: floor.phase_gate, ageing_secs: floor.ageing.as_secs().max(1) }
+    }
+}
+
 impl Default for Rules {
     fn default() -> Self {
-        Self { phase_gate: 0.8, ageing_secs: 3600 }
+        Self::from(&FloorConfig::default())
     }
 }
 
@@ -181,12 +190,16 @@ fn pulled_to(id: &OrderId, own: u32, sight: &dyn Sight) -> u32 {
     earliest
 }
 
-/// The members of a request's group that come before it and are not through, the first of them first.
-pub(super) fn before(id: &OrderId, request: &Request, sight: &dyn Sight) -> Vec<OrderId> {
+/// The members of a request's group that come before it and are under way or still to come, the first of them first. One
+/// that FAILED holds nobody up: it is not worked on.
+pub fn before_in_group(id: &OrderId, request: &Request, sight: &dyn Sight) -> Vec<OrderId> {
     let Some(group) = RollKey::group(request) else { return Vec::new() };
     let own = (request.sequence.unwrap_or(u32::MAX), id);
     let mut members = sight.members(&group);
-    members.retain(|(place, other)| (*place, other) < own);
+    members.retain(|(place, other)| {
+        let ended = |state| state == State::FAILED || state == State::READY_FOR_REVIEW;
+        (*place, other) < own && sight.known(other).is_some_and(|known| !ended(known.state))
+    });
     members.sort();
     members.into_iter().map(|(_, other)| other).collect()
 }
@@ -287,13 +300,17 @@ mod tests {
     #[test]
     fn those_before_an_order_in_its_group_are_found_in_their_order() {
         let mut scene = Scene::default();
-        ["a", "b", "c"].map(|name| scene.add(name, State::NEW, 0, &[]));
+        for name in ["a", "b", "c"] {
+            scene.add(name, State::NEW, 0, &[]);
+        }
         let mut request = Request::titled("t");
         let id = OrderId::parse("b").unwrap();
-        assert_eq!(before(&id, &request, &scene), [], "it is in no group");
+        assert_eq!(before_in_group(&id, &request, &scene), [], "it is in no group");
         request.group = Some("g".to_owned());
         request.sequence = Some(2);
-        assert_eq!(before(&id, &request, &scene), [OrderId::parse("a").unwrap()]);
+        assert_eq!(before_in_group(&id, &request, &scene), [OrderId::parse("a").unwrap()]);
+        scene.orders[0].1 = State::FAILED;
+        assert_eq!(before_in_group(&id, &request, &scene), []);
         assert!(matches!(RollKey::group(&request).unwrap().roll, Roll::Group(_)));
     }
 }

@@ -5,7 +5,7 @@
 //! for no need. Whoever waits for needs holds nobody up with its files. So every way from one to the next goes down the
 //! graph of needs, which has no circles, and from its first step in the line on only forward in the line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::footprint::{Footprint, Overlap};
 use super::hindrance::Hindrance;
@@ -22,6 +22,9 @@ pub struct Place {
     pub begun: bool,
     /// What it touches.
     pub footprint: Footprint,
+    /// Files that were found changed in its worktree; they are in the footprint too.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub changed: BTreeSet<String>,
 }
 
 /// How an order in the line stands.
@@ -60,13 +63,15 @@ impl Line {
     }
 
     /// Gives an order a place at the end, unless it has one; what it touches is put down anew.
-    pub fn join(&mut self, id: &OrderId, footprint: Footprint) -> &Place {
+    pub fn join(&mut self, id: &OrderId, mut footprint: Footprint) -> &Place {
         let next = self.places.values().map(|place| place.turn).max().map_or(1, |last| last + 1);
         let place = self.places.entry(id.clone()).or_insert(Place {
             turn: next,
             begun: false,
             footprint: Footprint::default(),
+            changed: BTreeSet::new(),
         });
+        footprint.note(&place.changed);
         place.footprint = footprint;
         place
     }
@@ -75,6 +80,14 @@ impl Line {
     pub fn begin(&mut self, id: &OrderId) {
         if let Some(place) = self.places.get_mut(id) {
             place.begun = true;
+        }
+    }
+
+    /// Files were found changed in the order's worktree.
+    pub fn note(&mut self, id: &OrderId, changed: BTreeSet<String>) {
+        if let Some(place) = self.places.get_mut(id) {
+            place.footprint.note(&changed);
+            place.changed = changed;
         }
     }
 

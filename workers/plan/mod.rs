@@ -19,7 +19,7 @@ mod tiers;
 
 pub use circles::circles;
 pub use footprint::{Footprint, Overlap};
-pub use hindrance::{Hindrance, Rules, Sight, hindrance};
+pub use hindrance::{Hindrance, Rules, Sight, before_in_group, hindrance};
 pub use line::{InTheWay, Line, Place};
 pub use mentions::mentioned;
 pub use needs::{Known, Wait, Why, waits_for};

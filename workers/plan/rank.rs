@@ -12,6 +12,11 @@ pub struct Rank {
     pub since: u64,
 }
 
+impl Rank {
+    /// In front of everything: the work is paid for, and only gates are left.
+    pub const PAID: Self = Self { level: i64::MIN, due: 0, since: 0 };
+}
+
 /// The rank at `now` of an order of this priority (0 first, 9 last) that has waited `since` then and is wanted until
 /// `due`. Waiting `ageing_secs` is worth one step of priority. All in unix seconds.
 pub fn rank(priority: u8, since: u64, due: Option<u64>, now: u64, ageing_secs: u64) -> Rank {

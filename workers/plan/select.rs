@@ -136,6 +136,9 @@ impl Choice<'_> {
         let why = match tie {
             Some(Tie::Files(why) | Tie::Needs(why)) => why,
             None if candidate.suspect => "a suspect of a crash runs alone".to_owned(),
+            None if candidate.rank == Rank::PAID => {
+                "its work is done; only gates are left".to_owned()
+            }
             None => format!("the first by rank (level {})", candidate.rank.level),
         };
         self.weight += candidate.weight.max(1) as usize;
@@ -204,7 +207,7 @@ impl Choice<'_> {
     }
 
     fn hindered(&self, candidate: &Candidate) -> Option<Hindrance> {
-        if let Some(before) = candidate.before.iter().find(|id| !self.together(id)) {
+        if let Some(before) = candidate.before.iter().rfind(|id| !self.together(id)) {
             let (group, reason) = candidate.group.clone().unwrap_or_default();
             return Some(Hindrance::Group { group, reason, before: before.clone() });
         }
