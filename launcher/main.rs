@@ -11,6 +11,7 @@ mod detect;
 mod init;
 mod add;
 mod snapshot;
+mod outlook;
 mod waits;
 mod orders;
 mod journal;

@@ -23,7 +23,6 @@ use crate::queue::{Created, Queue};
 use crate::shop::Shop;
 use crate::stage::{Gate, Pipeline, Stage, Step};
 use crate::stop::{Echo, Stop};
-use crate::survey::Survey;
 use crate::teller::Teller;
 use crate::worker::{self, Ended, Until};
 
@@ -285,8 +284,7 @@ async fn set_up(
     let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), cookie);
     let teller = Teller::new(by, &floor, flags.json);
     let folder = place.queue()?.to_owned();
-    let (eyes, root): (Arc<dyn Queue>, _) = (queue.clone(), folder.clone());
-    let survey = Survey::new(eyes, floor.clone(), root, pipeline.clone(), &config);
+    let survey = place.survey(&config, queue.clone(), &pipeline)?;
     let permits = Permits::of(&floor, &config.floor);
     let shop = Shop {
         pipeline,

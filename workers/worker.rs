@@ -329,7 +329,7 @@ impl Worker<'_> {
             }
             // What waits for another order can't be done by this worker alone; what rests, or is in somebody's hands,
             // may come to us later.
-            let free = order.request.is_ok() && batch::waits(shop, &order).is_none();
+            let free = order.request.is_ok() && shop.survey.waits_now(&order).is_none();
             if free || order.history.open.is_some() {
                 return Ok(false);
             }

@@ -384,28 +384,3 @@ fn claim_all<'w>(
         claimed
     })
 }
-
-/// What an order waits for, if anything, as one worker alone would see it.
-pub fn waits(shop: &Shop, order: &Order) -> Option<String> {
-    let line = if shop.touches_files() { shop.survey.line() } else { Line::default() };
-    let begun = line.place(&order.id).is_some_and(|place| place.begun);
-    if let Some(hindrance) = shop.survey.hindrance(order, begun) {
-        return Some(hindrance.to_string());
-    }
-    if !shop.touches_files() {
-        return None;
-    }
-    if let Some(before) = shop.survey.before(order, begun).last() {
-        return Some(format!("waits for {before} of its group"));
-    }
-    let request = order.request.as_ref().ok()?;
-    let mut footprint = shop.survey.footprint(&order.id, request);
-    if let Some(place) = line.place(&order.id) {
-        footprint.note(&place.changed);
-    }
-    let stands =
-        |id: &OrderId| line.place(id).map_or(InTheWay::Gone, |place| shop.survey.stands(id, place));
-    let common = |path: &str| shop.survey.common(path);
-    let ahead = line.ahead_of(&order.id, &footprint, &|_| false, &stands, &common);
-    ahead.map(|hindrance| hindrance.to_string())
-}

@@ -57,6 +57,11 @@ impl Line {
         self.places.get(id)
     }
 
+    /// True when nobody is in it.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// All places, by id.
     pub fn places(&self) -> impl Iterator<Item = (&OrderId, &Place)> {
         self.places.iter()

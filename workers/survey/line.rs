@@ -8,7 +8,8 @@ use super::Survey;
 use crate::error::{Error, Result};
 use crate::floor;
 use crate::order::OrderId;
-use crate::plan::{InTheWay, Line, Place};
+use crate::plan::{self, InTheWay, Line, Place, Sight};
+use crate::queue::Order;
 use crate::stage::Tree;
 use crate::state::State;
 
@@ -69,7 +70,14 @@ impl Survey {
 
     /// How an order in the line stands.
     pub fn stands(&self, id: &OrderId, place: &Place) -> InTheWay {
-        let Ok(Some(order)) = self.queue.look(id) else { return InTheWay::Gone };
+        match self.queue.look(id) {
+            Ok(Some(order)) => self.stands_as(&order, place, self),
+            _ => InTheWay::Gone,
+        }
+    }
+
+    /// The same of an order that was looked at; `sight` answers about others.
+    pub fn stands_as(&self, order: &Order, place: &Place, sight: &dyn Sight) -> InTheWay {
         if Self::ended(&order.state) {
             return InTheWay::Gone;
         }
@@ -78,8 +86,11 @@ impl Survey {
         {
             return InTheWay::InBatch;
         }
-        let waits = self.hindrance(&order, place.begun).is_some()
-            || (!place.begun && (order.hold.is_some() || !self.before(&order, false).is_empty()));
+        let Ok(request) = &order.request else { return InTheWay::Free };
+        let (id, begun, rules) = (&order.id, place.begun, &self.rules);
+        let waits = plan::hindrance(id, request, begun, &self.pipeline, rules, sight).is_some()
+            || (!begun
+                && (order.hold.is_some() || !plan::before_in_group(id, request, sight).is_empty()));
         if waits { InTheWay::Stuck } else { InTheWay::Free }
     }
 

@@ -16,7 +16,9 @@ use crate::floor::Floor;
 use crate::gate::declared_files;
 use crate::order::{OrderId, Request};
 use crate::papers::Papers;
-use crate::plan::{self, Footprint, Hindrance, Known, RollKey, Rules, Sight, Tally};
+use crate::plan::{
+    self, Footprint, Hindrance, InTheWay, Known, Line, RollKey, Rules, Sight, Tally,
+};
 use crate::queue::{Order, Queue};
 use crate::stage::Pipeline;
 use crate::state::State;
@@ -56,6 +58,11 @@ impl Survey {
         Self { queue, floor, folder, pipeline, rules, common }
     }
 
+    /// The queue it looks at.
+    pub fn queue(&self) -> &Arc<dyn Queue> {
+        &self.queue
+    }
+
     /// What planning goes by.
     pub fn rules(&self) -> &Rules {
         &self.rules
@@ -87,6 +94,47 @@ impl Survey {
             return Vec::new();
         }
         plan::before_in_group(&order.id, request, self)
+    }
+
+    /// What an order that nobody holds waits for, if anything: what keeps it from its stage, or, where the stage touches
+    /// files, its group and the line. `sight` answers about other orders, `stands` about those in the line.
+    pub fn waits(
+        &self,
+        order: &Order,
+        line: &Line,
+        sight: &dyn Sight,
+        stands: &dyn Fn(&OrderId) -> InTheWay,
+    ) -> Option<Hindrance> {
+        let request = order.request.as_ref().ok()?;
+        let place = line.place(&order.id);
+        let begun = place.is_some_and(|place| place.begun);
+        let (id, rules) = (&order.id, &self.rules);
+        if let Some(found) = plan::hindrance(id, request, begun, &self.pipeline, rules, sight) {
+            return Some(found);
+        }
+        if !self.touches_files(&order.state) {
+            return None;
+        }
+        if let Some(group) = request.group.as_ref().filter(|_| !begun)
+            && let Some(before) = plan::before_in_group(id, request, sight).pop()
+        {
+            let (group, reason) = (group.clone(), request.group_reason.clone());
+            return Some(Hindrance::Group { group, reason, before });
+        }
+        if line.is_empty() {
+            return None;
+        }
+        let mut footprint = self.footprint(id, request);
+        footprint.note(place.map(|place| &place.changed).into_iter().flatten());
+        line.ahead_of(id, &footprint, &|_| false, stands, &|path| self.common(path))
+    }
+
+    /// The same, asked of the queue.
+    pub fn waits_now(&self, order: &Order) -> Option<Hindrance> {
+        let line = self.line();
+        let stands =
+            |id: &OrderId| line.place(id).map_or(InTheWay::Gone, |place| self.stands(id, place));
+        self.waits(order, &line, self, &stands)
     }
 
     fn ended(state: &State) -> bool {
