@@ -25,6 +25,7 @@ pub mod process;
 pub mod plan;
 pub mod ruling;
 pub mod brief;
+pub mod import;
 
 // The seams and what stands behind them.
 pub mod queue;
