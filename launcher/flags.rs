@@ -1,5 +1,7 @@
 //! The command line.
 
+mod import;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use shopfloor::order::{Need, Priority};
 use shopfloor::place::Given;
 use shopfloor::stages::STAGES;
 use shopfloor::state::State;
+
+pub(crate) use import::{Import, Shape};
 
 /// Turns a folder of work orders into verified commits.
 ///
@@ -77,6 +81,8 @@ pub(crate) enum Command {
     Init(Init),
     /// Take in one work order; prints its id
     Add(Add),
+    /// Take in a backlog: plans, work items, GitHub issues, JSON lines, a roadmap
+    Import(Import),
     /// Launch all workers and look after them until Ctrl-C
     Start(Start),
     /// Stop the launcher and all workers, and check that nothing is left

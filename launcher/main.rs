@@ -10,6 +10,7 @@ mod waiting;
 mod detect;
 mod init;
 mod add;
+mod import;
 mod snapshot;
 mod outlook;
 mod waits;
@@ -83,6 +84,7 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
     match &cli.command {
         Command::Init(flags) => init::run(flags, &place, voice),
         Command::Add(flags) => add::run(flags, &place, voice),
+        Command::Import(flags) => import::run(flags, &place, voice),
         Command::Start(flags) => start::run(flags, &cli.places, &place, voice),
         Command::Stop(flags) => stop::run(flags, &place, voice),
         Command::Status(flags) => status::run(flags, &place),

@@ -26,6 +26,7 @@ pub mod permits;
 pub mod plan;
 pub mod ruling;
 pub mod brief;
+pub mod import;
 
 // The seams and what stands behind them.
 pub mod queue;

@@ -92,6 +92,7 @@ contract![
     of_many_claims_at_once_exactly_one_wins,
     many_workers_take_every_order_exactly_once,
     a_second_order_of_one_name_changes_nothing,
+    of_several_orders_all_are_made_on_hold_or_none,
     an_order_is_ready_in_its_state_only,
     a_stale_generation_moves_nothing,
     a_persons_edit_of_the_state_wins,

@@ -185,6 +185,22 @@ impl Queue for MemoryQueue {
         Ok(Created::Made)
     }
 
+    fn create_all(&self, orders: &[(OrderId, Request)], hold: &str) -> Result<()> {
+        let mut here = open(&self.orders);
+        if let Some((id, _)) = orders.iter().find(|(id, _)| here.contains_key(id)) {
+            return Err(entries::taken(id));
+        }
+        for (id, request) in orders {
+            let (request, history) = (request.clone(), History::default());
+            let mut slot =
+                Slot { state: State::NEW, request, history, hold: Some(hold.to_owned()) };
+            slot.add(Entry { to: Some(State::NEW), ..Entry::of(Kind::Create, 0) });
+            slot.add(Entry { why: hold.to_owned(), ..Entry::of(Kind::Hold, 0) });
+            here.insert(id.clone(), slot);
+        }
+        Ok(())
+    }
+
     fn list(&self) -> Result<Listing> {
         let orders = open(&self.orders).keys().cloned().collect();
         Ok(Listing { orders, strange: Vec::new() })

@@ -191,6 +191,10 @@ pub trait Queue: Send + Sync + fmt::Debug {
     /// Makes an order in state NEW. Once this returns `Made` it survives power loss.
     fn create(&self, id: &OrderId, request: &Request) -> Result<Created>;
 
+    /// Makes all of these orders in state NEW, on hold for the reason `hold`, or none of them. An id that is taken is an
+    /// error (kind `Usage`). A crash in the middle may leave some of them, each on hold.
+    fn create_all(&self, orders: &[(OrderId, Request)], hold: &str) -> Result<()>;
+
     /// Everything that stands in the queue.
     fn list(&self) -> Result<Listing>;
 

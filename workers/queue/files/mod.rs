@@ -50,6 +50,7 @@ mod bell;
 // What is done with an order.
 mod list;
 mod persons;
+mod several;
 mod moves;
 mod sweep;
 mod recover;
@@ -148,6 +149,10 @@ impl FileQueue {
 impl Queue for FileQueue {
     fn create(&self, id: &OrderId, request: &Request) -> Result<Created> {
         self.told(self.make(id, request))
+    }
+
+    fn create_all(&self, orders: &[(OrderId, Request)], hold: &str) -> Result<()> {
+        self.told(self.make_all(orders, hold))
     }
 
     fn list(&self) -> Result<Listing> {

@@ -31,13 +31,19 @@ impl FileQueue {
         }
         let aside = self.new_tmp()?;
         let made =
-            self.build(&aside, id, request).and_then(|entry| {
-                match rustix::fs::renameat_with(CWD, &aside, CWD, &place, RenameFlags::NOREPLACE) {
+            self.build(&aside, id, request, None).and_then(
+                |entry| match rustix::fs::renameat_with(
+                    CWD,
+                    &aside,
+                    CWD,
+                    &place,
+                    RenameFlags::NOREPLACE,
+                ) {
                     Ok(()) => Ok(Some(entry)),
                     Err(Errno::EXIST) => Ok(None),
                     Err(error) => Err(failed("rename a new order to", &place, error)),
-                }
-            });
+                },
+            );
         let Ok(Some(entry)) = made else {
             // Our own, never acknowledged, not in the queue: what stays is reaped by the sweep.
             drop(std::fs::remove_dir_all(&aside));
@@ -58,7 +64,14 @@ impl FileQueue {
         Ok(Created::Made)
     }
 
-    fn build(&self, aside: &std::path::Path, id: &OrderId, request: &Request) -> Result<Entry> {
+    /// Builds an order in a folder of its own beside the queue, on hold if a reason is given.
+    pub(super) fn build(
+        &self,
+        aside: &std::path::Path,
+        id: &OrderId,
+        request: &Request,
+        hold: Option<&str>,
+    ) -> Result<Entry> {
         make_folder(aside)?;
         let folder = OrderFolder::open_at(aside.to_owned(), id)?.ok_or_else(|| {
             Error::new(Fault::Failed, format!("failed to open {}: it is gone", aside.display()))
@@ -76,7 +89,14 @@ impl FileQueue {
         text.push(b'\n');
         folder.write(LOCK, b"")?;
         folder.write(REQUEST, &text)?;
-        folder.write(JOURNAL, &journal::line(&create))?;
+        let mut lines = journal::line(&create);
+        if let Some(why) = hold {
+            let why = why.to_owned();
+            let held = Entry { seq: 2, why, at: create.at, ..Entry::of(Kind::Hold, 0) };
+            lines.extend(journal::line(&held));
+            folder.write(HOLD, format!("{}\n", held.why).as_bytes())?;
+        }
+        folder.write(JOURNAL, &lines)?;
         folder.write(STATE, format!("{}\n", State::NEW).as_bytes())?;
         folder.sync()?;
         Ok(create)
