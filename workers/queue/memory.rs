@@ -269,6 +269,10 @@ impl Queue for MemoryQueue {
         Ok(for_phase)
     }
 
+    fn anybody_waits_for_a_phase(&self) -> Result<bool> {
+        Ok(open(&self.waiting).values().any(|key| key.starts_with('_')))
+    }
+
     fn waiting_for(&self, id: &OrderId) -> Result<Vec<OrderId>> {
         let mine = format!("{id}@");
         let waiting = open(&self.waiting);

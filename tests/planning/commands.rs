@@ -1,0 +1,1 @@
+//! `next`, `plan`, `why` and `start --dry-run`, as a person meets them.

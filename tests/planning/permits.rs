@@ -1,0 +1,1 @@
+//! Permits for sessions, on the real programs.

@@ -1,0 +1,1 @@
+//! Orders that touch the same files, on the real programs.
