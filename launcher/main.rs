@@ -10,7 +10,9 @@ mod waiting;
 mod detect;
 mod init;
 mod add;
+mod import;
 mod snapshot;
+mod outlook;
 mod waits;
 mod orders;
 mod journal;
@@ -19,6 +21,9 @@ mod show;
 mod verify;
 mod gates;
 mod lock;
+mod next;
+mod why;
+mod plan;
 mod status;
 mod logs;
 mod preflight;
@@ -28,6 +33,7 @@ mod idle;
 mod alarm;
 mod leftover;
 mod supervise;
+mod dry_run;
 mod start;
 mod stop;
 mod demo;
@@ -82,10 +88,14 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
     match &cli.command {
         Command::Init(flags) => init::run(flags, &place, voice),
         Command::Add(flags) => add::run(flags, &place, voice),
+        Command::Import(flags) => import::run(flags, &place, voice),
         Command::Start(flags) => start::run(flags, &cli.places, &place, voice),
         Command::Stop(flags) => stop::run(flags, &place, voice),
         Command::Status(flags) => status::run(flags, &place),
         Command::Show(flags) => show::run(flags, &place),
+        Command::Next(flags) => next::run(flags, &place, voice),
+        Command::Plan(flags) => plan::run(flags, &place, voice),
+        Command::Why(flags) => why::run(flags, &place),
         Command::Verify(flags) => verify::run(flags, &place, voice),
         Command::Gates(flags) => gates::run(flags, &place, voice),
         Command::Logs(flags) => logs::run(flags, &place, voice),

@@ -2,23 +2,26 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::json;
+use shopfloor::config::Config;
 use shopfloor::error::{Error, Kind};
 use shopfloor::floor::Floor;
 use shopfloor::order::OrderId;
 use shopfloor::queue::Queue;
-use shopfloor::stages::STAGES;
+use shopfloor::stages::{self, STAGES};
 use shopfloor::state::State;
 
 use crate::crew::{self, Post};
+use crate::dry_run;
 use crate::flags::{Places, Start};
 use crate::leftover;
 use crate::lock::{self, LauncherLock, Record, Runner};
-use crate::preflight::{self, Ready};
+use crate::preflight;
 use crate::snapshot::Snapshot;
 use crate::supervise::{self, Outcome, Plan};
 use crate::voice::{self, Done, Voice};
@@ -33,18 +36,24 @@ pub(crate) fn run(flags: &Start, given: &Places, place: &Place, voice: Voice) ->
         // A session of our own: the terminal's end is not ours. It fails only when we lead one already.
         rustix::process::setsid().ok();
     }
+    if flags.dry_run {
+        let (config, faults) = preflight::faults(flags, place)?;
+        let posts = posts(flags, given, place, &config, &preflight::programs(flags)?, voice)?;
+        return dry_run::run(flags, &posts, &faults, place, voice);
+    }
     let ready = preflight::look(flags, place, voice)?;
     let floor = place.floor()?;
     if flags.detach && !flags.detached {
         return detach(flags, place, &floor, voice);
     }
     let lock = take_lock(&floor)?;
-    let posts = posts(flags, given, place, &ready, voice)?;
+    let posts = posts(flags, given, place, &ready.config, &ready.programs, voice)?;
     let queue = ready.queue.clone();
     let plan = Plan {
         posts,
         queue: queue.clone(),
         floor: floor.clone(),
+        survey: place.survey(&ready.config, queue.clone(), &stages::pipeline())?,
         free_mib: ready.config.limits.free_mib,
         until_idle: flags.until_idle,
         launched: flags.launched,
@@ -87,14 +96,15 @@ fn posts(
     flags: &Start,
     given: &Places,
     place: &Place,
-    ready: &Ready,
+    config: &Config,
+    programs: &Path,
     voice: Voice,
 ) -> Result<Vec<Post>> {
     let mut posts = Vec::new();
     for stage in &STAGES {
         let wanted = flags.parallel.iter().rev().find(|(name, _)| name == stage.name);
-        let several = wanted.map_or(ready.config.parallel_for(stage.name), |(_, number)| *number);
-        let batch = ready.config.batch_for(stage, flags.batches.of(stage.name));
+        let several = wanted.map_or(config.parallel_for(stage.name), |(_, number)| *number);
+        let batch = config.batch_for(stage, flags.batches.of(stage.name));
         for instance in 1..=several {
             let name = match instance {
                 1 => stage.worker.to_owned(),
@@ -118,7 +128,7 @@ fn posts(
             posts.push(Post {
                 name,
                 stage: stage.name.to_owned(),
-                program: ready.programs.join(stage.worker),
+                program: programs.join(stage.worker),
                 args,
                 dir: place.project()?.to_owned(),
                 batch,

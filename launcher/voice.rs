@@ -74,6 +74,11 @@ impl Voice {
         quiet.into_iter().chain((0..self.verbose).map(|_| "-v")).collect()
     }
 
+    /// True when more remarks are wanted than usual.
+    pub(crate) fn says_more(self) -> bool {
+        self.verbose > 0
+    }
+
     /// A remark; `-q` silences it.
     pub(crate) fn remark(self, text: impl Display) {
         if !self.quiet {

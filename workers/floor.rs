@@ -100,24 +100,30 @@ impl Floor {
         words.filter_map(|word| State::parse(word.trim()).ok()).find(|s| *s != State::FAILED)
     }
 
+    /// `line/`: the orders that have begun to touch files and have not landed.
+    pub fn line(&self) -> PathBuf {
+        self.root.join("line")
+    }
+
+    /// `permits/`: how many agent sessions may run at once, and who has one.
+    pub fn permits(&self) -> PathBuf {
+        self.root.join("permits")
+    }
+
     /// The folders in the archive of orders with this name, the one that was put away first at the beginning.
     pub fn archived(&self, id: &OrderId) -> Vec<PathBuf> {
-        let named = |path: &PathBuf| -> Option<(String, u32)> {
-            let month = path.parent()?.file_name()?.to_str()?.to_owned();
-            // A second order of the same name is put away as `<id>~2`.
-            let (name, copy) = match path.file_name()?.to_str()?.split_once('~') {
-                None => (path.file_name()?.to_str()?, 1),
-                Some((name, copy)) => (name, copy.parse().ok()?),
-            };
-            (name == id.as_str()).then_some((month, copy))
+        let months = std::fs::read_dir(self.archive()).into_iter().flatten().flatten();
+        let mut months: Vec<PathBuf> = months.map(|month| month.path()).collect();
+        months.sort();
+        let of_month = |month: PathBuf| {
+            // A second order of the same name is put away as `<id>~2`. Nothing is listed: there may be very many.
+            let copies = (2..).map(|copy| format!("{id}~{copy}"));
+            let names = std::iter::once(id.to_string()).chain(copies);
+            let paths: Vec<PathBuf> =
+                names.map(|name| month.join(name)).take_while(|path| path.exists()).collect();
+            paths
         };
-        let mut found: Vec<_> = self
-            .all_archived()
-            .into_iter()
-            .filter_map(|path| named(&path).map(|name| (name, path)))
-            .collect();
-        found.sort();
-        found.into_iter().map(|(_, path)| path).collect()
+        months.into_iter().flat_map(of_month).collect()
     }
 
     /// The folders of all orders in the archive.

@@ -20,11 +20,13 @@ pub mod report;
 pub mod config;
 pub mod floor;
 pub mod process;
+pub mod permits;
 
 // Pure decisions.
 pub mod plan;
 pub mod ruling;
 pub mod brief;
+pub mod import;
 
 // The seams and what stands behind them.
 pub mod queue;
@@ -34,6 +36,7 @@ pub mod gate;
 pub mod event;
 pub mod papers;
 pub mod teller;
+pub mod survey;
 
 // What every worker does.
 pub mod shop;

@@ -161,8 +161,10 @@ async fn an_order_that_the_union_put_onto_a_newer_base() {
 #[tokio::test]
 async fn an_order_whose_frozen_test_met_the_same_lines_and_was_thawed() {
     let house = named().await;
-    let alpha = ready_to_land(&house, "alpha").await;
+    let mut alpha = house.tested("alpha").await;
     alpha.work("tests/base.sh", "grep -q one lib.txt\n: alpha\n");
+    red(&house, &mut alpha).await;
+    alpha.work("src/alpha", "here\n");
     let mut beta = house.tested("beta").await;
     beta.work("tests/base.sh", "grep -q one lib.txt\n: beta\n");
     red(&house, &mut beta).await;
