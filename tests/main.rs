@@ -15,6 +15,7 @@ mod gates;
 mod adversary;
 mod cli;
 mod flow;
+mod import;
 mod verify;
 mod bad_input;
 mod stops;
