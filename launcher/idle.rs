@@ -1,18 +1,17 @@
 //! When a run is over by itself: no order can move any more, and no worker is in the middle of something.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shopfloor::error::Result;
 use shopfloor::floor::Floor;
-use shopfloor::queue::Queue;
-use shopfloor::stages;
+use shopfloor::survey::Survey;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use crate::crew::Event;
-use crate::snapshot::{Snapshot, workers};
+use crate::outlook::Outlook;
+use crate::snapshot::workers;
 use crate::waits;
 
 /// The shortest time between two looks.
@@ -21,8 +20,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Looks again and again, and tells once when nothing can move any more. `served` has the stages that have workers.
 /// A look at a large queue takes a while, so that the pauses grow with it.
 pub(crate) async fn watch(
-    queue: Arc<dyn Queue>,
     floor: Floor,
+    survey: Survey,
     served: watch::Receiver<BTreeSet<String>>,
     tell: UnboundedSender<Event>,
 ) {
@@ -30,8 +29,8 @@ pub(crate) async fn watch(
     loop {
         tokio::time::sleep(pause).await;
         let begun = Instant::now();
-        let (queue, floor, served) = (queue.clone(), floor.clone(), served.borrow().clone());
-        let look = tokio::task::spawn_blocking(move || is_idle(&*queue, &floor, &served));
+        let (floor, survey, served) = (floor.clone(), survey.clone(), served.borrow().clone());
+        let look = tokio::task::spawn_blocking(move || is_idle(&floor, &survey, &served));
         match look.await {
             Ok(Ok(true)) => {
                 // Nobody listens any more: the launcher is at its end already.
@@ -48,11 +47,12 @@ pub(crate) async fn watch(
 
 /// True when no order can move any more while these stages have workers. An order that rests after a failed try, or whose
 /// stage pauses, will move later: that is not idle.
-pub(crate) fn is_idle(queue: &dyn Queue, floor: &Floor, served: &BTreeSet<String>) -> Result<bool> {
+pub(crate) fn is_idle(floor: &Floor, survey: &Survey, served: &BTreeSet<String>) -> Result<bool> {
+    let queue = &**survey.queue();
     let busy = workers(queue, floor).iter().any(|seen| seen.alive && !seen.status.idle);
     if busy {
         return Ok(false);
     }
-    let seen = Snapshot::of(queue, floor)?;
-    Ok(waits::moving(&seen, &stages::pipeline(), served).is_empty())
+    let outlook = Outlook::by(queue, floor, survey.clone())?;
+    Ok(waits::moving(&outlook, served).is_empty())
 }

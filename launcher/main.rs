@@ -12,6 +12,7 @@ mod init;
 mod add;
 mod import;
 mod snapshot;
+mod outlook;
 mod waits;
 mod orders;
 mod journal;

@@ -18,7 +18,7 @@ use crate::evidence;
 use crate::flags::Show;
 use crate::journal;
 use crate::naming::{order_called, unknown_order};
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot;
 use crate::voice::{self, Done, line, moment, plain};
 use crate::waits::{self, Stand};
 use shopfloor::place::Place;
@@ -57,9 +57,10 @@ pub(crate) fn run(flags: &Show, place: &Place) -> Result<Done> {
         Err(error) => return Err(error.into()),
     };
     let floor = place.floor()?;
-    let seen = Snapshot::around(&order, &*queue, &floor);
-    let breakers = snapshot::breakers(&floor);
-    let stand = waits::stand(&order, &seen, &stages::pipeline(), &breakers, unix_now());
+    let config = place.read_config().ok().flatten().unwrap_or_default();
+    let survey = place.survey(&config, queue.clone(), &stages::pipeline())?;
+    let (breakers, waits) = (snapshot::breakers(&floor), |order: &Order| survey.waits_now(order));
+    let stand = waits::stand_of(&order, &stages::pipeline(), &breakers, unix_now(), &waits);
     let folder = place.papers(&id)?;
     let (papers, evidence) = (papers(&folder), proofs(&folder));
     let entries = journal::read(&folder);
@@ -112,7 +113,7 @@ pub(crate) fn stand_told(stand: &Stand) -> String {
         Stand::Held(why) if why.trim().is_empty() => "on hold".to_owned(),
         Stand::Held(why) => format!("on hold: {}", line(why, 200)),
         Stand::Broken(why) => format!("broken: {}", line(why, 200)),
-        Stand::Needs(unmet) => unmet.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        Stand::Waits(hindrance) => line(&hindrance.to_string(), 400),
         Stand::Rests(until) => format!("rests until {}", moment(*until)),
         Stand::Paused(until) => format!("its stage pauses until {}", moment(*until)),
         Stand::Ready => "waits for a free worker".to_owned(),

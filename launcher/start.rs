@@ -11,7 +11,7 @@ use shopfloor::error::{Error, Kind};
 use shopfloor::floor::Floor;
 use shopfloor::order::OrderId;
 use shopfloor::queue::Queue;
-use shopfloor::stages::STAGES;
+use shopfloor::stages::{self, STAGES};
 use shopfloor::state::State;
 
 use crate::crew::{self, Post};
@@ -45,6 +45,7 @@ pub(crate) fn run(flags: &Start, given: &Places, place: &Place, voice: Voice) ->
         posts,
         queue: queue.clone(),
         floor: floor.clone(),
+        survey: place.survey(&ready.config, queue.clone(), &stages::pipeline())?,
         free_mib: ready.config.limits.free_mib,
         until_idle: flags.until_idle,
         launched: flags.launched,

@@ -10,6 +10,7 @@ use shopfloor::floor::{Floor, unix_now};
 use shopfloor::process::Ended;
 use shopfloor::queue::Queue;
 use shopfloor::stop::Echo;
+use shopfloor::survey::Survey;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -38,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) queue: Arc<dyn Queue>,
     /// Its floor.
     pub(crate) floor: Floor,
+    /// What planning sees of it.
+    pub(crate) survey: Survey,
     /// Free space in MiB below which nothing new is begun.
     pub(crate) free_mib: u64,
     /// End when no order can move any more.
@@ -114,8 +117,8 @@ pub(crate) async fn run(
     let (floor, voice) = (launcher.plan.floor.clone(), launcher.plan.voice);
     let alarm = tokio::spawn(alarm::watch(floor, launcher.plan.free_mib, voice));
     if launcher.plan.until_idle {
-        let (queue, floor) = (launcher.plan.queue.clone(), launcher.plan.floor.clone());
-        tokio::spawn(idle::watch(queue, floor, serves, tell));
+        let (floor, survey) = (launcher.plan.floor.clone(), launcher.plan.survey.clone());
+        tokio::spawn(idle::watch(floor, survey, serves, tell));
     }
     if announced.is_err() {
         // Nobody reads what we print. Nothing is left running because of that.

@@ -14,6 +14,7 @@ use shopfloor::stage::{Gate, Pipeline, Stage, Step, Tree};
 use shopfloor::stages::STAGES;
 use shopfloor::state::State;
 use shopfloor::stop::Stop;
+use shopfloor::survey::Survey;
 use shopfloor::teller::Teller;
 use shopfloor::worker::{self, Until};
 use shopfloor::workspace::Workspace;
@@ -65,7 +66,10 @@ async fn shop(house: &House, stage: &Stage) -> Arc<Shop> {
     let agent = agent::from_config(name, agent, &project).unwrap();
     let config = Arc::new(config);
     let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), cookie);
+    let survey = Survey::new(queue.clone(), floor.clone(), folder.clone(), pipeline(), &config);
     Arc::new(Shop {
+        survey,
+        permits: None,
         pipeline: pipeline(),
         stage: stage.clone(),
         config,

@@ -17,6 +17,7 @@ use crate::event::What;
 use crate::gate::Gates;
 use crate::log;
 use crate::order::{OrderId, Request};
+use crate::permits::Permits;
 use crate::place::{Given, Place};
 use crate::queue::{Created, Queue};
 use crate::shop::Shop;
@@ -283,6 +284,8 @@ async fn set_up(
     let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), cookie);
     let teller = Teller::new(by, &floor, flags.json);
     let folder = place.queue()?.to_owned();
+    let survey = place.survey(&config, queue.clone(), &pipeline)?;
+    let permits = Permits::of(&floor, &config.floor);
     let shop = Shop {
         pipeline,
         stage,
@@ -294,6 +297,8 @@ async fn set_up(
         gates,
         agent,
         teller,
+        survey,
+        permits,
         enlisted,
         batch,
     };

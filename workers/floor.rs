@@ -96,15 +96,31 @@ impl Floor {
     /// The state in which an order was put into the archive; `None` when it is not there (or only as FAILED).
     pub fn archived_state(&self, id: &OrderId) -> Option<State> {
         let months = std::fs::read_dir(self.archive()).ok()?.flatten();
-        let orders = months.flat_map(|month| std::fs::read_dir(month.path()).into_iter().flatten());
-        let of_that_name = orders.flatten().filter(|order| {
-            let name = order.file_name();
-            // A second order of the same name is put away as `<id>~2`.
-            name.to_str().is_some_and(|name| name.split('~').next() == Some(id.as_str()))
-        });
-        let words = of_that_name
-            .filter_map(|order| std::fs::read_to_string(order.path().join(".state")).ok());
-        words.filter_map(|word| State::parse(word.trim()).ok()).find(|s| *s != State::FAILED)
+        let state = |folder: &Path| {
+            let word = std::fs::read_to_string(folder.join(".state")).ok()?;
+            State::parse(word.trim()).ok().filter(|state| *state != State::FAILED)
+        };
+        for month in months {
+            // A second order of the same name is put away as `<id>~2`. Nothing is listed: there may be very many.
+            let copies = (2..).map(|copy| format!("{id}~{copy}"));
+            let names = std::iter::once(id.to_string()).chain(copies);
+            let folders =
+                names.map(|name| month.path().join(name)).take_while(|path| path.exists());
+            if let Some(found) = folders.filter_map(|folder| state(&folder)).next() {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// `line/`: the orders that have begun to touch files and have not landed.
+    pub fn line(&self) -> PathBuf {
+        self.root.join("line")
+    }
+
+    /// `permits/`: how many agent sessions may run at once, and who has one.
+    pub fn permits(&self) -> PathBuf {
+        self.root.join("permits")
     }
 
     /// `tmp/`: where things are built before they are renamed into place.

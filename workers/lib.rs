@@ -20,6 +20,7 @@ pub mod report;
 pub mod config;
 pub mod floor;
 pub mod process;
+pub mod permits;
 
 // Pure decisions.
 pub mod plan;
@@ -35,6 +36,7 @@ pub mod gate;
 pub mod event;
 pub mod papers;
 pub mod teller;
+pub mod survey;
 
 // What every worker does.
 pub mod shop;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::batch::{self, Outcome, PassedOver, Picked};
+use crate::batch::{self, Ask, Door, Outcome, PassedOver, Picked};
 use crate::config::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
@@ -11,6 +11,7 @@ use crate::failure::Class;
 use crate::floor::{Breaker, unix_now};
 use crate::holder::{SessionId, WorkerId};
 use crate::order::OrderId;
+use crate::permits::{PermitBell, Permits};
 use crate::process;
 use crate::queue::{Bell, Recovered};
 use crate::ruling::{Trouble, backoff};
@@ -69,6 +70,8 @@ pub async fn run(
         shop,
         bell: shop.queue.bell(shop.stage.takes)?,
         passed: PassedOver::default(),
+        door: Door::default(),
+        freed: shop.permits.as_ref().map(Permits::bell).transpose()?,
         recovered_at: None,
         swept: None,
         broken: Vec::new(),
@@ -99,6 +102,10 @@ struct Worker<'a> {
     shop: &'a Arc<Shop>,
     bell: Bell,
     passed: PassedOver,
+    /// Our place among those who wait for a permit.
+    door: Door,
+    /// Rings when a permit may have become free.
+    freed: Option<PermitBell>,
     recovered_at: Option<Instant>,
     /// When the index was rebuilt last, and how long that took.
     swept: Option<(Instant, Duration)>,
@@ -199,6 +206,13 @@ impl Worker<'_> {
                 self.shop.warn(format!("{name:?} can't be worked on: {why}"));
             }
             self.broken = swept.broken;
+            let mended = beside(self.shop, stop, |shop| match shop.survey.decide()? {
+                Some(_deciding) => shop.survey.mend_line(shop.workspace.root()),
+                None => Ok(()),
+            });
+            if mended.await?.is_none() {
+                return Ok(());
+            }
             self.swept = Some((Instant::now(), begun.elapsed()));
         }
         Ok(())
@@ -217,7 +231,9 @@ impl Worker<'_> {
             None => shop.batch,
         };
         let session = SessionId::fresh();
-        let picked = match batch::pick(shop, &session, room, false, only, &mut self.passed) {
+        let most = usize::MAX;
+        let ask = Ask { session: &session, room, most, warm: false, only, joined: Vec::new() };
+        let picked = match batch::pick(shop, ask, &mut self.door, &mut self.passed) {
             Ok(picked) if picked.claims.is_empty() => return Ok(None),
             Ok(picked) => picked,
             Err(error) if matches!(error.kind(), Kind::DiskFull) => {
@@ -227,10 +243,10 @@ impl Worker<'_> {
             Err(error) => return Err(error),
         };
         self.warned = None;
-        let orders = picked.claims.iter().map(|claim| claim.id().clone()).collect::<Vec<_>>();
+        let orders = picked.claims.iter().map(|(claim, _)| claim.id().clone()).collect::<Vec<_>>();
         let why = match picked.alone {
             true => "a suspect of a crash runs alone".to_owned(),
-            false => format!("{} of at most {room}", orders.len()),
+            false => format!("{} of at most {room}; {}", orders.len(), picked.share),
         };
         shop.tell(What::Claimed { orders, why });
         Ok(Some(picked))
@@ -268,6 +284,7 @@ impl Worker<'_> {
         let doing = match (&pause, &self.warned) {
             (Some(breaker), _) => format!("paused: {}", breaker.why),
             (None, Some(warned)) => warned.clone(),
+            (None, None) if self.door.waits() => "waiting for a permit".to_owned(),
             (None, None) => "waiting for orders".to_owned(),
         };
         board.idle(&doing);
@@ -276,12 +293,26 @@ impl Worker<'_> {
             // While the stage pauses, no ring means anything.
             match pause {
                 Some(_) => tokio::time::sleep(spread).await,
-                None => drop(self.bell.wait(spread).await),
+                None => self.hear(spread).await,
             }
         };
         tokio::select! {
             () = wait => {}
             () = stop.drain_asked() => {}
+        }
+    }
+
+    /// Waits until one of the bells rings, at most `limit`.
+    async fn hear(&self, limit: Duration) {
+        let freed = async {
+            match self.freed.as_ref().filter(|_| self.door.waits()) {
+                Some(freed) => drop(freed.wait(limit).await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _rung = self.bell.wait(limit) => {}
+            () = freed => {}
         }
     }
 
@@ -298,7 +329,7 @@ impl Worker<'_> {
             }
             // What waits for another order can't be done by this worker alone; what rests, or is in somebody's hands,
             // may come to us later.
-            let free = order.request.is_ok() && batch::waits(shop, &order).is_none();
+            let free = order.request.is_ok() && shop.survey.waits_now(&order).is_none();
             if free || order.history.open.is_some() {
                 return Ok(false);
             }

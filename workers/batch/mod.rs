@@ -8,6 +8,8 @@ mod gating;
 mod job;
 mod looking;
 mod news;
+mod permit;
+mod record;
 mod room;
 mod settle;
 mod taking;
@@ -27,16 +29,20 @@ use crate::event::What;
 use crate::failure::{Class, Failure, TurnEnd};
 use crate::floor::unix_now;
 use crate::order::OrderId;
+use crate::permits::Permit;
+use crate::plan::{Footprint, Reason};
 use crate::process;
 use crate::queue::Release;
 use crate::ruling::{self, Case, Ruling, Trouble};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
 
-pub use choose::{PassedOver, Picked, pick, waits};
+pub use choose::{Ask, PassedOver, Picked, pick};
 use gating::Gated;
 use job::Job;
 use news::News;
+pub use permit::Door;
+use record::Record;
 
 /// How long a session may take to end by itself once its last turn is over.
 const GRACE: Duration = Duration::from_secs(5);
@@ -66,6 +72,12 @@ struct Batch<'a> {
     alone: bool,
     /// Weight this session has taken.
     used: usize,
+    /// What each order it has taken touches.
+    members: Vec<(OrderId, Footprint)>,
+    /// The right to run a session, until it ends.
+    permit: Option<Permit>,
+    /// Why it has taken what it has.
+    record: Record,
     /// A further order could not be had, for a reason that was told.
     no_more: bool,
     /// Claimed; their turns have not begun.
@@ -108,6 +120,9 @@ pub async fn run(
         nonce: format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
         alone: picked.alone,
         used: 0,
+        members: Vec::new(),
+        permit: picked.permit,
+        record: Record::new(shop, &picked.session, &dir),
         no_more: false,
         todo: VecDeque::new(),
         fixes: VecDeque::new(),
@@ -125,8 +140,9 @@ pub async fn run(
         picked_session: picked.session,
         dir,
     };
-    for claim in picked.claims {
-        batch.admit(claim);
+    batch.put_on_record("at the start", picked.share, picked.reasons);
+    for (claim, footprint) in picked.claims {
+        batch.admit(claim, footprint);
     }
     batch.bury_worn_out().await?;
     let ran = Box::pin(batch.work()).await;
@@ -136,13 +152,20 @@ pub async fn run(
 }
 
 impl Batch<'_> {
-    fn admit(&mut self, claim: crate::queue::Claim) {
+    fn admit(&mut self, claim: crate::queue::Claim, footprint: Footprint) {
         self.used += claim.request().weight.max(1) as usize;
+        self.members.push((claim.id().clone(), footprint));
         let job = Job::new(self.shop, claim, &self.dir, self.alone);
         if job.gates_only(&self.shop.stage) {
             self.waiting.push_back(job);
         } else {
             self.todo.push_back(job);
+        }
+    }
+
+    fn put_on_record(&mut self, when: &str, share: String, reasons: Vec<Reason>) {
+        if let Err(error) = self.record.add(when, share, reasons) {
+            tracing::debug!(%error, "the record of the batch is not written");
         }
     }
 
@@ -346,6 +369,8 @@ impl Batch<'_> {
 
     /// Ends the session, if one is open.
     async fn close(&mut self, why: &str) {
+        // Given back when the agent has ended, and not before.
+        let permit = self.permit.take();
         let Some(session) = self.open.take() else { return };
         let grace = if self.given.is_empty() { GRACE } else { Duration::ZERO };
         let ended = session.end(grace).await;
@@ -358,6 +383,7 @@ impl Batch<'_> {
             turns: self.turns,
             left_over: ended.left_over,
         });
+        drop(permit);
     }
 
     /// The session can't go on: it is ended, and the orders that were given are charged with `class`.

@@ -94,6 +94,9 @@ async fn advance(shop: &Shop, job: Job, to: State, why: String) -> Result<bool> 
         }
         Moved::Done => shop.tell(What::Moved { order: order.clone(), from, to: to.clone(), why }),
     }
+    if to == State::READY_FOR_REVIEW {
+        shop.survey.leave(&order);
+    }
     if to == State::READY_FOR_REVIEW
         && let Err(error) = shop.workspace.retire(&order, generation).await
     {

@@ -102,7 +102,13 @@ impl Batch<'_> {
             Tree::None => {}
             Tree::Write => {
                 let generation = job.claim.generation();
-                job.turn.tree = Some(workspace.snapshot(job.id(), generation).await?.tree);
+                let tree = workspace.snapshot(job.id(), generation).await?.tree;
+                if let Some(bench) = &job.bench {
+                    let changes = workspace.changes(&bench.base.tree, &tree).await?;
+                    let changed = changes.into_iter().map(|change| change.path).collect();
+                    self.shop.survey.note_changed(job.id(), changed)?;
+                }
+                job.turn.tree = Some(tree);
             }
             Tree::Read => Box::pin(self.take_look(job)).await?,
         }

@@ -3,9 +3,10 @@
 use std::time::{Instant, SystemTime};
 
 use crate::agent::{Said, SessionPlan, Turn, Usage};
-use crate::batch::choose;
+use crate::batch::choose::{self, Ask};
 use crate::batch::job::{Entered, Job};
 use crate::batch::news::INTERRUPT_GRACE;
+use crate::batch::permit::Door;
 use crate::batch::{Batch, settle};
 use crate::brief::{self, Facts, Setting};
 use crate::error::{Error, Kind, Result};
@@ -14,6 +15,7 @@ use crate::failure::{Class, Failure, TurnEnd};
 use crate::floor::unix_now;
 use crate::history::topic;
 use crate::order::OrderId;
+use crate::plan::Footprint;
 use crate::queue::{Move, Moved, Note, Release};
 use crate::ruling::{self, Trouble};
 use crate::stage::Tree;
@@ -142,12 +144,35 @@ impl Batch<'_> {
             return Ok(());
         }
         for _ in 0..self.shop.idle_others().min(self.todo.len() - 1) {
-            if let Some(job) = self.todo.pop_back() {
-                self.used = self.used.saturating_sub(job.claim.request().weight.max(1) as usize);
-                settle::give_back(self.shop, job, &Release::lost("another worker stands idle"))?;
-            }
+            // What touches the files of another one here could be taken by nobody else.
+            let apart = self.todo.iter().rposition(|job| !self.is_kin(job.id()));
+            let Some(job) = apart.and_then(|at| self.todo.remove(at)) else { break };
+            self.used = self.used.saturating_sub(job.claim.request().weight.max(1) as usize);
+            self.members.retain(|(id, _)| id != job.id());
+            settle::give_back(self.shop, job, &Release::lost("another worker stands idle"))?;
         }
         Ok(())
+    }
+
+    /// True when an order touches the files of another one of this batch.
+    fn is_kin(&self, id: &OrderId) -> bool {
+        let survey = &self.shop.survey;
+        let Some((_, own)) = self.members.iter().find(|(other, _)| other == id) else {
+            return false;
+        };
+        let mut others = self.members.iter().filter(|(other, _)| other != id);
+        self.shop.touches_files()
+            && others.any(|(_, print)| own.meets(print, &|path| survey.common(path)).is_some())
+    }
+
+    /// Those of its orders that it still has in hand.
+    fn in_hand(&self) -> Vec<(OrderId, Footprint)> {
+        let ours = |id: &OrderId| {
+            let order = self.shop.queue.look(id).ok().flatten();
+            let open = order.and_then(|order| order.history.open);
+            open.is_some_and(|open| open.session == self.picked_session)
+        };
+        self.members.iter().filter(|(id, _)| ours(id)).cloned().collect()
     }
 
     /// Claims one more order for the warm session. False when there is none or the batch is used up.
@@ -162,7 +187,15 @@ impl Batch<'_> {
             return Ok(false);
         }
         let session = self.picked_session.clone();
-        let picked = match choose::pick(self.shop, &session, 1, true, None, self.passed) {
+        let ask = Ask {
+            session: &session,
+            room: self.shop.batch - self.used,
+            most: 1,
+            warm: true,
+            only: None,
+            joined: self.in_hand(),
+        };
+        let picked = match choose::pick(self.shop, ask, &mut Door::default(), self.passed) {
             Ok(picked) => picked,
             // Nothing new is begun; what is under way ends.
             Err(error) if error.kind() == Kind::DiskFull => return Ok(false),
@@ -174,12 +207,14 @@ impl Batch<'_> {
             }
         };
         let any = !picked.claims.is_empty();
-        for claim in picked.claims {
+        let when = format!("at turn {}", self.turns + 1);
+        self.put_on_record(&when, picked.share, picked.reasons);
+        for (claim, footprint) in picked.claims {
             let orders = vec![claim.id().clone()];
             let why =
                 format!("topping up a warm session, {} of {}", self.used + 1, self.shop.batch);
             self.shop.tell(What::Claimed { orders, why });
-            self.admit(claim);
+            self.admit(claim, footprint);
         }
         Ok(any)
     }
@@ -246,6 +281,9 @@ impl Batch<'_> {
         self.turns += 1;
         self.board.show(|status| status.turns += 1);
         self.shop.tell(What::TurnBegan { order: order.clone(), fix });
+        if self.shop.stage.tree == Tree::Write {
+            self.shop.survey.begin(&order)?;
+        }
         let now = Instant::now();
         self.heard_at = now;
         self.given.insert(order, (job, now));

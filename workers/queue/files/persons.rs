@@ -50,10 +50,17 @@ impl FileQueue {
             return made.map(|_| Created::Exists);
         };
         sync_folder(&self.folder)?;
-        let marker = Marker::of(id, request.priority, &History::fold(&[entry]));
-        if let Err(error) = self.index.put(&State::NEW, &marker) {
+        let history = History::fold(&[entry]);
+        let marker = Marker::of(id, request.priority, request.due, &history);
+        self.enroll(id, request, &State::NEW);
+        let marked = match self.first_unmet(request) {
+            Some(key) => self.waiting().put(&key, &State::NEW, &marker),
+            None => self.index.put(&State::NEW, &marker),
+        };
+        if let Err(error) = marked {
             tracing::warn!(order = %id, %error, "could not mark an order ready; a sweep will");
         }
+        self.stir(id, None);
         Ok(Created::Made)
     }
 
@@ -110,6 +117,7 @@ impl FileQueue {
             standing.journal.append(folder, vec![Entry { why: why.to_owned(), ..entry }])?;
             self.index.clear_all(&standing.state, id)?;
         }
+        self.stir(id, None);
         Ok(true)
     }
 
@@ -126,6 +134,7 @@ impl FileQueue {
         let entry = Entry::of(Kind::Unhold, standing.journal.history.generation);
         standing.journal.append(folder, vec![entry])?;
         self.make_ready(folder, &standing)?;
+        self.stir(id, None);
         Ok(true)
     }
 
@@ -149,6 +158,8 @@ impl FileQueue {
         standing.state = to.clone();
         self.index.clear_all(&before, id)?;
         self.make_ready(folder, &standing)?;
+        self.enroll_again(folder, to);
+        self.stir(id, None);
         if let Some(worker) = holder {
             claims::remove_mark(&self.floor, &worker, id);
         }
@@ -173,6 +184,7 @@ impl FileQueue {
         }
         let entry = Entry::of(Kind::Archive, standing.journal.history.generation);
         standing.journal.append(folder, vec![entry])?;
+        self.enroll_again(folder, &State::READY_FOR_REVIEW);
         let month = self.floor.archive().join(jiff::Zoned::now().strftime("%Y-%m").to_string());
         make_folder(&month)?;
         let mut copy = 1;
@@ -190,6 +202,7 @@ impl FileQueue {
         sync_folder(&self.floor.archive())?;
         sync_folder(&self.folder)?;
         self.index.clear_all(&standing.state, id)?;
+        self.stir(id, None);
         if let Some(open) = open {
             claims::remove_mark(&self.floor, &open.worker, id);
         }

@@ -22,6 +22,25 @@ use crate::state::State;
 struct Before {
     markers: HashMap<OrderId, Vec<(State, String)>>,
     marks: HashMap<OrderId, Vec<WorkerId>>,
+    /// Set aside: in which state, and what they wait for.
+    waiting: HashMap<OrderId, Vec<(State, String)>>,
+}
+
+/// The same of one order.
+struct Own {
+    markers: Vec<(State, String)>,
+    marks: Vec<WorkerId>,
+    waiting: Vec<(State, String)>,
+}
+
+impl Before {
+    fn of(&mut self, id: &OrderId) -> Own {
+        Own {
+            markers: self.markers.remove(id).unwrap_or_default(),
+            marks: self.marks.remove(id).unwrap_or_default(),
+            waiting: self.waiting.remove(id).unwrap_or_default(),
+        }
+    }
 }
 
 impl FileQueue {
@@ -34,9 +53,8 @@ impl FileQueue {
         let listing = self.listing()?;
         for id in &listing.orders {
             swept.orders += 1;
-            let markers = before.markers.remove(id).unwrap_or_default();
-            let marks = before.marks.remove(id).unwrap_or_default();
-            if let Err(error) = self.sweep_one(id, &markers, &marks, &mut swept) {
+            let own = before.of(id);
+            if let Err(error) = self.sweep_one(id, &own, &mut swept) {
                 swept.broken.push((id.to_string(), error.to_string()));
             }
         }
@@ -51,6 +69,12 @@ impl FileQueue {
                 workers.iter().for_each(|worker| claims::remove_mark(&self.floor, worker, &id));
             }
         }
+        for (id, keys) in before.waiting {
+            if std::fs::symlink_metadata(self.folder.join(id.as_str())).is_err() {
+                keys.iter().try_for_each(|(_, key)| self.forget_waiting(&id, key))?;
+            }
+        }
+        self.clear_rolls()?;
         Ok(Some(swept))
     }
 
@@ -86,17 +110,15 @@ impl FileQueue {
                 before.marks.entry(id).or_default().push(worker.clone());
             }
         }
+        for (id, state, key) in self.still_waiting()? {
+            before.waiting.entry(id).or_default().push((state, key));
+        }
         Ok(before)
     }
 
     /// One order. Its markers and marks change only under its lock, so what we do here can't cross anybody.
-    fn sweep_one(
-        &self,
-        id: &OrderId,
-        markers: &[(State, String)],
-        marks: &[WorkerId],
-        swept: &mut Swept,
-    ) -> Result<()> {
+    fn sweep_one(&self, id: &OrderId, own: &Own, swept: &mut Swept) -> Result<()> {
+        let Own { markers, marks, waiting } = own;
         let locked = match mutex::take(&self.folder, id, Duration::ZERO)? {
             Taken::Locked(locked) => locked,
             Taken::Busy | Taken::Gone => return Ok(()),
@@ -117,7 +139,19 @@ impl FileQueue {
             .cloned()
             .collect();
         swept.removed += self.remove_markers(&stale)?;
-        if let Some(marker) = wanted {
+        self.enroll_again(&locked.folder, &standing.state);
+        let mut waits = false;
+        for (state, key) in waiting {
+            if wanted.is_some()
+                && *state == standing.state
+                && self.still_waits(&locked.folder, key)?
+            {
+                waits = true;
+            } else {
+                self.forget_waiting(id, key)?;
+            }
+        }
+        if let Some(marker) = wanted.filter(|_| !waits) {
             swept.added += usize::from(self.index.put(&standing.state, &marker)?);
         }
         let holder = standing.journal.history.open.as_ref().map(|open| &open.worker);
