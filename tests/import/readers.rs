@@ -77,7 +77,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn all(text: &str) -> [Reading; 5] {
-    let source = Source { file: "f", key: "k", text };
+    let source = Source { file: "f", origin: "f", key: "k", text };
     [
         import::markdown::read(&source),
         import::work_item::read(&source),
@@ -117,7 +117,7 @@ proptest! {
     #[test]
     fn front_matter_of_any_kind_is_read_or_refused(inside in text(), after in text()) {
         let text = format!("---\nid: X-1\n{inside}\n---\n{after}");
-        let reading = import::work_item::read(&Source { file: "f", key: "k", text: &text });
+        let reading = import::work_item::read(&Source { file: "f", origin: "f", key: "k", text: &text });
         check(&reading, &text);
         prop_assert_eq!(reading.wishes.len() + reading.unusable.len(), 1);
     }

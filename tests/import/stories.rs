@@ -65,9 +65,12 @@ fn a_plan_becomes_orders_on_hold_and_the_same_again_changes_nothing() {
     assert_eq!(paint["needs"], serde_json::json!([THREE[1]]));
     assert_eq!(
         (&paint["phase"], &paint["group"], &paint["sequence"]),
-        (&2.into(), &"plan-a 2.1-2.2".into(), &2.into())
+        (&2.into(), &"2.1-2.2".into(), &2.into())
     );
-    assert_eq!(paint["external_id"], "plan-a#2.2");
+    assert_eq!(
+        (&paint["external_id"], &paint["source"]),
+        (&"plan-a#2.2".into(), &"plan-a.md".into())
+    );
     let fill = order(&house, THREE[0]);
     assert_eq!((&fill["needs"], &fill["body"]), (&Value::Null, &"- with sand".into()));
     for id in THREE {

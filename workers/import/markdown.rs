@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
             source,
             loose,
             lines: Lines::new(source.file, source.text),
-            reading: Reading::of(source.file),
+            reading: Reading::of(source),
             plan: None,
             phases: Vec::new(),
             shape: (has_phases, numbered),

@@ -10,7 +10,7 @@ const FRONT_LIMIT_BYTES: usize = 256 * 1024;
 /// Reads a work item.
 pub fn read(source: &Source<'_>) -> Reading {
     let lines = Lines::new(source.file, source.text);
-    let mut reading = Reading::of(source.file);
+    let mut reading = Reading::of(source);
     match item(source, &lines, &mut reading) {
         Ok(wish) => reading.take(wish),
         Err(told) => reading.unusable.push(told),
@@ -156,9 +156,6 @@ fn judge(front: &Front<'_>, wish: &mut Wish, reading: &mut Reading) {
             Err(_) => unknown(node, "this time"),
         }
     }
-    if let Some(phase) = said(&["phase"]).and_then(|node| node.text()?.parse::<u32>().ok()) {
-        wish.more.insert("phase".to_owned(), phase.into());
-    }
 }
 
 fn labels(front: &Front<'_>) -> Vec<String> {
@@ -246,7 +243,7 @@ mod tests {
     use super::*;
 
     fn read_item(text: &str) -> Reading {
-        read(&Source { file: "items/ITEM-7.md", key: "ITEM-7", text })
+        read(&Source { file: "items/ITEM-7.md", origin: "items/ITEM-7.md", key: "ITEM-7", text })
     }
 
     const ITEM: &str = "---\nid: ITEM-7\ntitle: 'Stack: equal items'\ntype: bugfix\nstatus: active\npriority: high\neffort: small\n\

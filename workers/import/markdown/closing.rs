@@ -153,10 +153,9 @@ impl Reader<'_> {
 
     fn group(&mut self, groups: &[Group]) {
         for group in groups {
-            let name = format!("{} {}", self.source.key, group.name);
             for (nth, member) in group.members.iter().enumerate() {
                 let more = &mut self.reading.wishes[*member].more;
-                more.insert("group".to_owned(), name.clone().into());
+                more.insert("group".to_owned(), group.name.clone().into());
                 more.insert("sequence".to_owned(), (nth + 1).into());
                 if !group.reason.is_empty() {
                     more.insert("group_reason".to_owned(), group.reason.clone().into());

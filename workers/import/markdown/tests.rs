@@ -3,7 +3,7 @@
 use super::super::{Mark, Reading, Source, markdown};
 
 fn plan(text: &str) -> Reading {
-    markdown::read(&Source { file: "p/plan-a.md", key: "plan-a", text })
+    markdown::read(&Source { file: "p/plan-a.md", origin: "p/plan-a.md", key: "plan-a", text })
 }
 
 /// One line for each task: number, mark, phase, title, needs.
@@ -67,7 +67,7 @@ fn fields_for_the_planner_are_written() {
     let more = |at: usize, key: &str| {
         reading.wishes[at].more.get(key).map(ToString::to_string).unwrap_or_default()
     };
-    assert_eq!([more(1, "group"), more(1, "sequence")], ["\"plan-a 1.1-1.2\"", "2"]);
+    assert_eq!([more(1, "group"), more(1, "sequence")], ["\"1.1-1.2\"", "2"]);
     assert_eq!([more(0, "group_reason"), more(2, "group")], ["\"one file\"", ""]);
     assert_eq!([more(4, "phase_parallel"), more(0, "phase_parallel")], ["true", ""]);
     assert_eq!([more(4, "plan"), more(4, "phase_title")], ["\"Plan: Stacking\"", "\"Walls\""]);
