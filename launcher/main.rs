@@ -31,6 +31,8 @@ mod alarm;
 mod leftover;
 mod supervise;
 mod start;
+mod run;
+mod batches;
 mod stop;
 mod demo;
 
@@ -86,6 +88,8 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
         Command::Add(flags) => add::run(flags, &place, voice),
         Command::Import(flags) => import::run(flags, &place, voice),
         Command::Start(flags) => start::run(flags, &cli.places, &place, voice),
+        Command::Run(flags) => run::run(flags, &cli.places, &place, voice),
+        Command::Batches(flags) => batches::run(flags, &place),
         Command::Stop(flags) => stop::run(flags, &place, voice),
         Command::Status(flags) => status::run(flags, &place),
         Command::Show(flags) => show::run(flags, &place),

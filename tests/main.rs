@@ -18,6 +18,7 @@ mod flow;
 mod import;
 mod verify;
 mod bad_input;
+mod by_hand;
 mod stops;
 mod full_disk;
 mod readme;

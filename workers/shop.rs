@@ -14,6 +14,7 @@ use crate::papers::Papers;
 use crate::permits::{Permits, Who};
 use crate::queue::{Enlisted, Queue};
 use crate::stage::{Pipeline, Stage, Tree};
+use crate::state::State;
 use crate::survey::Survey;
 use crate::teller::Teller;
 use crate::workspace::Workspace;
@@ -49,6 +50,17 @@ pub struct Shop {
     pub enlisted: Enlisted,
     /// How many orders one session may take (the sum of their weights).
     pub batch: usize,
+    /// What it is narrowed to.
+    pub bounds: Bounds,
+}
+
+/// What a worker is narrowed to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// These orders and no others, in this order.
+    pub only: Option<Vec<OrderId>>,
+    /// No order goes further than this.
+    pub until: Option<State>,
 }
 
 impl Shop {
@@ -67,6 +79,12 @@ impl Shop {
         let place = self.pipeline.stages().iter().position(|stage| stage.name == self.stage.name);
         let (stage, worker) = (self.stage.name.to_owned(), self.enlisted.worker.clone());
         Who { stage, place: place.unwrap_or(usize::MAX), worker, since }
+    }
+
+    /// True when orders in `state` may be worked on: they have not come as far as they are to go.
+    pub fn may_work_in(&self, state: &State) -> bool {
+        let rank = |state| self.pipeline.rank(state);
+        self.bounds.until.as_ref().is_none_or(|until| rank(state) < rank(until))
     }
 
     /// True when the stage has to do with the orders' files.

@@ -149,14 +149,19 @@ struct Choice<'a> {
 impl Choice<'_> {
     /// Looks at what is ready, by rank, until there is enough to choose from. Whoever waits for something is set aside.
     fn gather(&mut self, passed: &mut PassedOver) -> Result<()> {
+        if let Some(only) = self.ask.only {
+            return self.gather_of(only, passed);
+        }
         let enough = self.ask.room.saturating_add(SPARE);
         let mut seen: HashSet<OrderId> = HashSet::new();
         loop {
             let before = seen.len();
             for state in self.shop.stage.takes.iter().rev() {
+                if !self.shop.may_work_in(state) {
+                    continue;
+                }
                 for id in self.shop.queue.ready(state, seen.len() + enough)? {
-                    let wanted = self.ask.only.is_none_or(|only| only.contains(&id));
-                    if wanted && seen.len() < LOOKS && seen.insert(id.clone()) {
+                    if seen.len() < LOOKS && seen.insert(id.clone()) {
                         self.examine(&id, state, passed);
                     }
                 }
@@ -165,6 +170,29 @@ impl Choice<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Looks at these orders and no others, wherever they stand among those that are ready.
+    fn gather_of(&mut self, only: &[OrderId], passed: &mut PassedOver) -> Result<()> {
+        let shop = self.shop;
+        for id in only {
+            let order = match shop.queue.look(id) {
+                Ok(Some(order)) => order,
+                Ok(None) => continue,
+                Err(error) if error.kind() == Kind::BrokenOrder => {
+                    passed.tell(shop, id, error.to_string());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let rests = order.history.due.is_some_and(|due| due > unix_now());
+            let free = order.history.open.is_none() && !rests;
+            let ours = shop.stage.takes.contains(&order.state) && shop.may_work_in(&order.state);
+            if free && ours {
+                self.examine(id, &order.state, passed);
+            }
+        }
+        Ok(())
     }
 
     /// Adds an order to those that may be taken, when nothing that can be seen without a lock speaks against it.

@@ -192,7 +192,7 @@ impl Batch<'_> {
             room: self.shop.batch - self.used,
             most: 1,
             warm: true,
-            only: None,
+            only: self.shop.bounds.only.as_deref(),
             joined: self.in_hand(),
         };
         let picked = match choose::pick(self.shop, ask, &mut Door::default(), self.passed) {
@@ -208,7 +208,7 @@ impl Batch<'_> {
         };
         let any = !picked.claims.is_empty();
         let when = format!("at turn {}", self.turns + 1);
-        self.put_on_record(&when, picked.share, picked.reasons);
+        self.record.add(&when, picked.share, picked.reasons);
         for (claim, footprint) in picked.claims {
             let orders = vec![claim.id().clone()];
             let why =
