@@ -2,6 +2,7 @@
 
 mod import;
 mod run;
+mod planning;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use shopfloor::stages::STAGES;
 use shopfloor::state::State;
 
 pub(crate) use import::{Import, Shape};
+pub(crate) use planning::{Next, Plan, Why};
 pub(crate) use run::{Batch, Run};
 
 /// Turns a folder of work orders into verified commits.
@@ -67,12 +69,11 @@ pub(crate) struct Places {
 impl Places {
     /// Where to look, as the library wants it.
     pub(crate) fn given(&self) -> Given {
-        Given {
-            dir: self.dir.clone(),
-            queue: self.queue.clone(),
-            logs: self.logs.clone(),
-            config: self.config.clone(),
-        }
+        // `plan --queue` names no folder.
+        let named = self.queue.clone().filter(|queue| !queue.as_os_str().is_empty());
+        let elsewhere = || std::env::var_os("SHOPFLOOR_QUEUE").map(PathBuf::from);
+        let queue = if named.is_none() && self.queue.is_some() { elsewhere() } else { named };
+        Given { dir: self.dir.clone(), queue, logs: self.logs.clone(), config: self.config.clone() }
     }
 }
 
@@ -97,6 +98,12 @@ pub(crate) enum Command {
     Status(Status),
     /// Everything about one order
     Show(Show),
+    /// What would be taken next, with the reason for each
+    Next(Next),
+    /// What can run side by side, the critical path, circles, conflicts, batches, an estimate
+    Plan(Plan),
+    /// Why an order waits
+    Why(Why),
     /// Check the gates of an order again, from clean checkouts
     Verify(Verify),
     /// How healthy each gate is: runs, outcomes, times
@@ -181,6 +188,7 @@ fn state(text: &str) -> Result<State, String> {
 Examples:
   shopfloor start
   shopfloor start --test-batch 10 --impl-batch 2 --parallel implement=2
+  shopfloor start --dry-run --parallel implement=2
   shopfloor start --until-idle && git log --oneline shopfloor/ready
   shopfloor start -d && tail -f logs/*-worker.log
 
@@ -202,6 +210,9 @@ pub(crate) struct Start {
     /// End when no order can move any more by itself
     #[arg(long)]
     pub(crate) until_idle: bool,
+    /// Show what would be launched and taken, and touch nothing
+    #[arg(long, conflicts_with_all = ["detach", "until_idle"])]
+    pub(crate) dry_run: bool,
     /// Print JSON lines: one when the workers are launched, one at the end
     #[arg(long)]
     pub(crate) json: bool,

@@ -21,6 +21,9 @@ mod show;
 mod verify;
 mod gates;
 mod lock;
+mod next;
+mod why;
+mod plan;
 mod status;
 mod logs;
 mod preflight;
@@ -30,6 +33,7 @@ mod idle;
 mod alarm;
 mod leftover;
 mod supervise;
+mod dry_run;
 mod start;
 mod run;
 mod batches;
@@ -93,6 +97,9 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
         Command::Stop(flags) => stop::run(flags, &place, voice),
         Command::Status(flags) => status::run(flags, &place),
         Command::Show(flags) => show::run(flags, &place),
+        Command::Next(flags) => next::run(flags, &place, voice),
+        Command::Plan(flags) => plan::run(flags, &place, voice),
+        Command::Why(flags) => why::run(flags, &place),
         Command::Verify(flags) => verify::run(flags, &place),
         Command::Gates(flags) => gates::run(flags, &place),
         Command::Logs(flags) => logs::run(flags, &place, voice),

@@ -129,11 +129,6 @@ impl Outlook {
         self.seen.orders.get(id)?.request.as_ref().ok()
     }
 
-    /// How far a phase stands.
-    pub(crate) fn phase(&self, key: &RollKey, number: u32) -> Option<Tally> {
-        self.phases.get(&key.plan)?.iter().find(|tally| tally.phase == number).copied()
-    }
-
     /// The members of a plan's phase that are not through.
     pub(crate) fn open_in_phase<'a>(
         &'a self,

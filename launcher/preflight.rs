@@ -55,6 +55,24 @@ pub(crate) fn look(
     Ok(Ready { config, queue, programs: programs? })
 }
 
+/// What would keep a launcher from starting, found without touching anything: neither the queue nor the repository is
+/// opened.
+pub(crate) fn faults(
+    agent: Option<&str>,
+    workers_dir: Option<&Path>,
+    place: &Place,
+) -> Result<(Config, Vec<String>)> {
+    place.project()?;
+    let config = place.need_config()?;
+    config.check_stages(&stages::pipeline())?;
+    let mut faults: Vec<Error> = test_command(&config, place).err().into_iter().collect();
+    faults.extend(agents(&config, agent, place));
+    if let Ok(folder) = programs(workers_dir) {
+        faults.extend(workers(&folder));
+    }
+    Ok((config, faults.iter().map(ToString::to_string).collect()))
+}
+
 /// The project is a git repository with a commit, and fits the configuration. Uncommitted work is only warned of.
 fn repository(
     config: &Config,
@@ -135,7 +153,7 @@ fn program_of(name: &str, agent: &AgentConfig, place: &Place) -> Result<(), Erro
 }
 
 /// The folder of the worker programs: where `shopfloor` itself is.
-fn programs(given: Option<&Path>) -> std::io::Result<PathBuf> {
+pub(crate) fn programs(given: Option<&Path>) -> std::io::Result<PathBuf> {
     if let Some(folder) = given {
         return std::path::absolute(folder);
     }

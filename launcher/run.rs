@@ -68,7 +68,7 @@ pub(crate) fn run(flags: &Run, given: &Places, place: &Place, voice: Voice) -> R
             more: narrowed(errand),
         };
         let plan = Plan {
-            posts: crew.posts(given, place, &ready, voice)?,
+            posts: crew.posts(given, place, &ready.config, &ready.programs, voice)?,
             queue: queue.clone(),
             floor: floor.clone(),
             free_mib: ready.config.limits.free_mib,

@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::json;
+use shopfloor::config::Config;
 use shopfloor::error::{Error, Kind};
 use shopfloor::floor::Floor;
 use shopfloor::order::OrderId;
@@ -15,11 +17,12 @@ use shopfloor::stages::{self, STAGES};
 use shopfloor::state::State;
 
 use crate::crew::{self, Post};
+use crate::dry_run;
 use crate::flags::{Batches, Places, Start};
 use crate::idle::Over;
 use crate::leftover;
 use crate::lock::{self, LauncherLock, Record, Runner};
-use crate::preflight::{self, Ready};
+use crate::preflight;
 use crate::snapshot::Snapshot;
 use crate::supervise::{self, Outcome, Plan};
 use crate::voice::{self, Done, Voice};
@@ -34,21 +37,27 @@ pub(crate) fn run(flags: &Start, given: &Places, place: &Place, voice: Voice) ->
         // A session of our own: the terminal's end is not ours. It fails only when we lead one already.
         rustix::process::setsid().ok();
     }
-    let ready =
-        preflight::look(flags.agent.as_deref(), flags.workers_dir.as_deref(), place, voice)?;
+    let (agent, workers_dir) = (flags.agent.as_deref(), flags.workers_dir.as_deref());
+    let crew = Crew {
+        batches: &flags.batches,
+        parallel: &flags.parallel,
+        agent,
+        stages: STAGES.map(|stage| stage.name).to_vec(),
+        more: Vec::new(),
+    };
+    if flags.dry_run {
+        let (config, faults) = preflight::faults(agent, workers_dir, place)?;
+        let programs = preflight::programs(workers_dir)?;
+        let posts = crew.posts(given, place, &config, &programs, voice)?;
+        return dry_run::run(flags, &posts, &faults, place, voice);
+    }
+    let ready = preflight::look(agent, workers_dir, place, voice)?;
     let floor = place.floor()?;
     if flags.detach && !flags.detached {
         return detach(flags, place, &floor, voice);
     }
     let lock = take_lock(&floor)?;
-    let crew = Crew {
-        batches: &flags.batches,
-        parallel: &flags.parallel,
-        agent: flags.agent.as_deref(),
-        stages: STAGES.map(|stage| stage.name).to_vec(),
-        more: Vec::new(),
-    };
-    let posts = crew.posts(given, place, &ready, voice)?;
+    let posts = crew.posts(given, place, &ready.config, &ready.programs, voice)?;
     let queue = ready.queue.clone();
     let survey = place.survey(&ready.config, queue.clone(), &stages::pipeline())?;
     let over = flags.until_idle.then(|| Over::when_idle(floor.clone(), survey));
@@ -123,15 +132,15 @@ impl Crew<'_> {
         &self,
         given: &Places,
         place: &Place,
-        ready: &Ready,
+        config: &Config,
+        programs: &Path,
         voice: Voice,
     ) -> Result<Vec<Post>> {
         let mut posts = Vec::new();
         for stage in STAGES.iter().filter(|stage| self.stages.contains(&stage.name)) {
             let wanted = self.parallel.iter().rev().find(|(name, _)| name == stage.name);
-            let several =
-                wanted.map_or(ready.config.parallel_for(stage.name), |(_, number)| *number);
-            let batch = ready.config.batch_for(stage, self.batches.of(stage.name));
+            let several = wanted.map_or(config.parallel_for(stage.name), |(_, number)| *number);
+            let batch = config.batch_for(stage, self.batches.of(stage.name));
             for instance in 1..=several {
                 let name = match instance {
                     1 => stage.worker.to_owned(),
@@ -156,7 +165,7 @@ impl Crew<'_> {
                 posts.push(Post {
                     name,
                     stage: stage.name.to_owned(),
-                    program: ready.programs.join(stage.worker),
+                    program: programs.join(stage.worker),
                     args,
                     dir: place.project()?.to_owned(),
                     batch,

@@ -14,6 +14,7 @@ mod agents;
 mod gates;
 mod adversary;
 mod cli;
+mod planning;
 mod flow;
 mod import;
 mod verify;

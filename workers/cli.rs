@@ -20,10 +20,11 @@ use crate::order::{OrderId, Request};
 use crate::permits::Permits;
 use crate::place::{Given, Place};
 use crate::queue::{Created, Queue};
-use crate::shop::{Bounds, Shop};
+use crate::shop::Shop;
 use crate::stage::{Gate, Pipeline, Stage, Step};
 use crate::state::State;
 use crate::stop::{Echo, Stop};
+use crate::survey::Bounds;
 use crate::teller::Teller;
 use crate::worker::{self, Ended, Until};
 

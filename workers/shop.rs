@@ -15,7 +15,7 @@ use crate::permits::{Permits, Who};
 use crate::queue::{Enlisted, Queue};
 use crate::stage::{Pipeline, Stage, Tree};
 use crate::state::State;
-use crate::survey::Survey;
+use crate::survey::{Bounds, Survey};
 use crate::teller::Teller;
 use crate::workspace::Workspace;
 
@@ -54,15 +54,6 @@ pub struct Shop {
     pub bounds: Bounds,
 }
 
-/// What a worker is narrowed to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Bounds {
-    /// These orders and no others, in this order.
-    pub only: Option<Vec<OrderId>>,
-    /// No order goes further than this.
-    pub until: Option<State>,
-}
-
 impl Shop {
     /// An order's papers.
     pub fn papers(&self, id: &OrderId) -> Papers {
@@ -83,8 +74,7 @@ impl Shop {
 
     /// True when orders in `state` may be worked on: they have not come as far as they are to go.
     pub fn may_work_in(&self, state: &State) -> bool {
-        let rank = |state| self.pipeline.rank(state);
-        self.bounds.until.as_ref().is_none_or(|until| rank(state) < rank(until))
+        self.bounds.may_work_in(state, &self.pipeline)
     }
 
     /// True when the stage has to do with the orders' files.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::batch::{self, Ask, Door, Outcome, PassedOver, Picked};
+use crate::batch::{self, Door, Outcome, PassedOver, Picked};
 use crate::config::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
@@ -16,6 +16,7 @@ use crate::queue::{Bell, Recovered};
 use crate::ruling::{Trouble, backoff};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
+use crate::survey::Wants;
 
 /// How often an idle worker looks for dead ones.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
@@ -218,9 +219,11 @@ impl Worker<'_> {
             None => shop.batch,
         };
         let session = SessionId::fresh();
-        let (most, only) = (usize::MAX, shop.bounds.only.as_deref());
-        let ask = Ask { session: &session, room, most, warm: false, only, joined: Vec::new() };
-        let picked = match batch::pick(shop, ask, &mut self.door, &mut self.passed) {
+        let (most, bounds) = (usize::MAX, Some(&shop.bounds));
+        let idle = if shop.bounds.only.is_some() { 1 } else { 1 + shop.idle_others() };
+        let wants = Wants { room, most, warm: false, idle, bounds, joined: Vec::new() };
+        let (door, passed) = (&mut self.door, &mut self.passed);
+        let picked = match batch::pick(shop, &session, &wants, door, passed) {
             Ok(picked) if picked.claims.is_empty() => return Ok(None),
             Ok(picked) => picked,
             Err(error) if matches!(error.kind(), Kind::DiskFull) => {

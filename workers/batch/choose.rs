@@ -1,26 +1,18 @@
 //! Which orders to take, and claiming them.
 
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::batch::permit::Door;
 use crate::error::{Kind, Result};
 use crate::event::What;
-use crate::floor::unix_now;
 use crate::holder::SessionId;
 use crate::order::OrderId;
 use crate::permits::Permit;
-use crate::plan::{self, Asking, Candidate, Footprint, Hindrance, InTheWay, Line, Rank, Reason};
-use crate::queue::{Claim, Claiming, Order, Skip};
+use crate::plan::{Footprint, Line, Reason};
+use crate::queue::{Claim, Claiming, Skip};
 use crate::shop::Shop;
-use crate::state::State;
-
-/// How many more orders than wanted are looked at, since others may be faster.
-const SPARE: usize = 16;
-
-/// The most orders that one decision looks at. Those that wait are set aside, so the next one gets further.
-const LOOKS: usize = 2_000;
+use crate::survey::{Chosen, Ready, Wants};
 
 /// Orders that were passed over, with the reason that was told. A reason is told once, not at every poll.
 #[derive(Debug, Default)]
@@ -34,23 +26,6 @@ impl PassedOver {
         shop.tell(What::Skipped { order: order.clone(), why: why.clone() });
         self.0.insert(order.clone(), why);
     }
-}
-
-/// What is asked for.
-#[derive(Debug)]
-pub struct Ask<'a> {
-    /// The session the orders are for.
-    pub session: &'a SessionId,
-    /// The most it may take, by weight.
-    pub room: usize,
-    /// The most orders to take now.
-    pub most: usize,
-    /// It is under way: no suspect may join it.
-    pub warm: bool,
-    /// Narrows the choice to these orders.
-    pub only: Option<&'a [OrderId]>,
-    /// The orders it has in hand.
-    pub joined: Vec<(OrderId, Footprint)>,
 }
 
 /// Orders that were claimed together.
@@ -70,10 +45,17 @@ pub struct Picked {
     pub reasons: Vec<Reason>,
 }
 
-/// Takes what is ready: a fair share of it. `door` gives the permit for a session, where one is needed and none is open.
-pub fn pick(shop: &Shop, ask: Ask<'_>, door: &mut Door, passed: &mut PassedOver) -> Result<Picked> {
+/// Takes what is ready for `session`: a fair share of it. `door` gives the permit for a session, where one is needed and
+/// none is open.
+pub fn pick(
+    shop: &Shop,
+    session: &SessionId,
+    wants: &Wants<'_>,
+    door: &mut Door,
+    passed: &mut PassedOver,
+) -> Result<Picked> {
     let mut picked = Picked {
-        session: ask.session.clone(),
+        session: session.clone(),
         claims: Vec::new(),
         alone: false,
         permit: None,
@@ -85,267 +67,36 @@ pub fn pick(shop: &Shop, ask: Ask<'_>, door: &mut Door, passed: &mut PassedOver)
     if shop.touches_files() && deciding.is_none() {
         return Ok(picked);
     }
-    let line = if shop.touches_files() { shop.survey.line() } else { Line::default() };
-    let mut choice = Choice { shop, ask, line, stands: RefCell::default(), found: Vec::new() };
-    choice.gather(passed)?;
-    let selection = choice.select();
-    (picked.alone, picked.share) = (selection.alone, selection.share.clone());
-    choice.let_wait(&selection.waiting, passed);
-    let Choice { mut line, mut found, ask, .. } = choice;
-    picked.reasons = selection.reasons;
-    let mut wanted: Vec<Candid> = Vec::new();
-    for at in selection.taken {
-        wanted.push(found[at].clone());
-    }
-    found.clear();
-    if !ask.warm && wanted.iter().any(|one| one.needs_session(shop)) {
+    let mut tell = |order: &OrderId, why: String| passed.tell(shop, order, why);
+    let chosen = shop.survey.choose(&shop.stage, wants, &mut tell)?;
+    let Chosen { mut taken, alone, share, reasons, mut line } = chosen;
+    (picked.alone, picked.share, picked.reasons) = (alone, share, reasons);
+    let needs_session = |one: &Ready| one.needs_session(&shop.stage);
+    if !wants.warm && taken.iter().any(needs_session) {
         match door.permit(shop)? {
             Some(permit) => picked.permit = permit,
             None => {
-                let none = Reason::no_permit;
-                let waits = wanted.iter().filter(|one| one.needs_session(shop));
-                picked.reasons.extend(waits.map(|one| none(one.order.id.clone())));
-                wanted.retain(|one| !one.needs_session(shop));
+                let waits = taken.iter().filter(|one| needs_session(one));
+                picked.reasons.extend(waits.map(|one| no_permit(one.order.id.clone())));
+                taken.retain(|one| !needs_session(one));
             }
         }
-    } else if !ask.warm {
+    } else if !wants.warm {
         door.leave();
     }
-    claim(shop, &wanted, &mut picked, &mut line, passed)?;
+    claim(shop, &taken, &mut picked, &mut line, passed)?;
     Ok(picked)
 }
 
-impl Reason {
-    fn no_permit(order: OrderId) -> Self {
-        let why = "all sessions that may run at once are in use: it waits for a permit".to_owned();
-        Self { order, taken: false, why }
-    }
-}
-
-/// An order that may be taken, with what planning makes of it.
-#[derive(Debug, Clone)]
-struct Candid {
-    order: Order,
-    state: State,
-    plan: Candidate,
-}
-
-impl Candid {
-    /// An agent has to be told of it: it is no leftover of which only the gates are left.
-    fn needs_session(&self, shop: &Shop) -> bool {
-        self.state == *shop.stage.works_in() && self.order.history.ended_turn.is_none()
-    }
-}
-
-/// One decision.
-struct Choice<'a> {
-    shop: &'a Shop,
-    ask: Ask<'a>,
-    line: Line,
-    stands: RefCell<HashMap<OrderId, InTheWay>>,
-    found: Vec<Candid>,
-}
-
-impl Choice<'_> {
-    /// Looks at what is ready, by rank, until there is enough to choose from. Whoever waits for something is set aside.
-    fn gather(&mut self, passed: &mut PassedOver) -> Result<()> {
-        if let Some(only) = self.ask.only {
-            return self.gather_of(only, passed);
-        }
-        let enough = self.ask.room.saturating_add(SPARE);
-        let mut seen: HashSet<OrderId> = HashSet::new();
-        loop {
-            let before = seen.len();
-            for state in self.shop.stage.takes.iter().rev() {
-                if !self.shop.may_work_in(state) {
-                    continue;
-                }
-                for id in self.shop.queue.ready(state, seen.len() + enough)? {
-                    if seen.len() < LOOKS && seen.insert(id.clone()) {
-                        self.examine(&id, state, passed);
-                    }
-                }
-            }
-            if self.found.len() >= enough || seen.len() == before || seen.len() >= LOOKS {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Looks at these orders and no others, wherever they stand among those that are ready.
-    fn gather_of(&mut self, only: &[OrderId], passed: &mut PassedOver) -> Result<()> {
-        let shop = self.shop;
-        for id in only {
-            let order = match shop.queue.look(id) {
-                Ok(Some(order)) => order,
-                Ok(None) => continue,
-                Err(error) if error.kind() == Kind::BrokenOrder => {
-                    passed.tell(shop, id, error.to_string());
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let rests = order.history.due.is_some_and(|due| due > unix_now());
-            let free = order.history.open.is_none() && !rests;
-            let ours = shop.stage.takes.contains(&order.state) && shop.may_work_in(&order.state);
-            if free && ours {
-                self.examine(id, &order.state, passed);
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds an order to those that may be taken, when nothing that can be seen without a lock speaks against it.
-    fn examine(&mut self, id: &OrderId, state: &State, passed: &mut PassedOver) {
-        let shop = self.shop;
-        if self.found.iter().any(|one| one.order.id == *id) {
-            return;
-        }
-        let order = match shop.queue.look(id) {
-            Ok(Some(order)) => order,
-            Ok(None) => return,
-            Err(error) => return passed.tell(shop, id, error.to_string()),
-        };
-        if let Some(why) = &order.hold {
-            return passed.tell(shop, id, format!("on hold: {why}"));
-        }
-        let begun = self.line.place(id).is_some_and(|place| place.begun);
-        if let Some(hindrance) = shop.survey.hindrance(&order, begun) {
-            self.set_aside(&order, &hindrance);
-            return passed.tell(shop, id, hindrance.to_string());
-        }
-        let plan = self.candidate(&order, state, begun);
-        self.found.push(Candid { order, state: state.clone(), plan });
-    }
-
-    fn candidate(&self, order: &Order, state: &State, begun: bool) -> Candidate {
-        let (shop, history) = (self.shop, &order.history);
-        let mut candidate = Candidate {
-            id: order.id.clone(),
-            rank: Rank::PAID,
-            weight: 1,
-            suspect: history.suspect,
-            footprint: Footprint::default(),
-            needs: Vec::new(),
-            before: Vec::new(),
-            group: None,
-        };
-        // A request that can't be read waits for nothing: the claim puts it on hold and says why.
-        let Ok(request) = &order.request else { return candidate };
-        candidate.weight = request.weight;
-        candidate.needs = request.needs.iter().map(|need| need.id.clone()).collect();
-        candidate.footprint = shop.survey.footprint(&order.id, request);
-        if let Some(place) = self.line.place(&order.id) {
-            candidate.footprint.note(&place.changed);
-        }
-        if *state == *shop.stage.works_in() {
-            let since = history.due.unwrap_or(history.since);
-            let (now, ageing) = (unix_now(), shop.survey.rules().ageing_secs);
-            let due = request.due.map(crate::order::Due::secs);
-            candidate.rank = plan::rank(request.priority.digit(), since, due, now, ageing);
-        }
-        if shop.touches_files() {
-            candidate.before = shop.survey.before(order, begun);
-            candidate.group = request.group.clone().map(|g| (g, request.group_reason.clone()));
-        }
-        candidate
-    }
-
-    fn select(&self) -> plan::Selection {
-        let candidates: Vec<Candidate> = self.found.iter().map(|one| one.plan.clone()).collect();
-        let narrowed = self.ask.only.is_some();
-        let asking = Asking {
-            room: self.ask.room,
-            most: self.ask.most,
-            warm: self.ask.warm,
-            idle: if narrowed { 1 } else { 1 + self.shop.idle_others() },
-            joined: self.ask.joined.clone(),
-        };
-        let common = |path: &str| self.shop.survey.common(path);
-        plan::select(&candidates, &asking, &|one, with| self.files(one, with), &common)
-    }
-
-    fn files(&self, one: &Candidate, with: &dyn Fn(&OrderId) -> bool) -> Option<Hindrance> {
-        if !self.shop.touches_files() {
-            return None;
-        }
-        let survey = &self.shop.survey;
-        let stands = |id: &OrderId| {
-            let Some(place) = self.line.place(id) else { return InTheWay::Gone };
-            *self.stands.borrow_mut().entry(id.clone()).or_insert_with(|| survey.stands(id, place))
-        };
-        self.line.ahead_of(&one.id, &one.footprint, with, &stands, &|path| survey.common(path))
-    }
-
-    /// Sets those aside that have to wait for others. Who has waited for its files so long that it is worth a step of
-    /// priority gets a place in the line: nobody who comes later overtakes it from there.
-    fn let_wait(&mut self, waiting: &[(usize, Hindrance)], passed: &mut PassedOver) {
-        let taken_apart = |id: &OrderId| self.found.iter().any(|one| one.order.id == *id);
-        for (at, hindrance) in waiting {
-            let one = &self.found[*at];
-            passed.tell(self.shop, &one.order.id, hindrance.to_string());
-            // What waits for one that is taken this moment is looked at again at the next turn.
-            if hindrance.waits_for().iter().all(|id| !taken_apart(id)) {
-                self.set_aside(&one.order, hindrance);
-            }
-        }
-        let ageing = self.shop.survey.rules().ageing_secs;
-        for (at, hindrance) in waiting {
-            let Candidate { id, rank, footprint, .. } = &self.found[*at].plan;
-            let old = unix_now().saturating_sub(rank.since) >= ageing;
-            if old && matches!(hindrance, Hindrance::Files { .. }) && self.line.place(id).is_none()
-            {
-                let place = self.line.join(id, footprint.clone());
-                if let Err(error) = self.shop.survey.put_place(id, place) {
-                    self.shop.warn(format!("{id} keeps no place in the line: {error}"));
-                }
-            }
-        }
-    }
-
-    /// Sets an order aside, and looks once more at what it waits for: it may have happened this moment.
-    fn set_aside(&self, order: &Order, hindrance: &Hindrance) {
-        let (shop, key) = (self.shop, hindrance.key());
-        let done = shop.queue.set_aside(order, &key).and_then(|aside| {
-            if !aside {
-                return Ok(());
-            }
-            for id in hindrance.waits_for() {
-                // It may be set aside for its phase, while we, of an earlier one, wait for it.
-                if let Ok(Some(other)) = shop.queue.look(id) {
-                    shop.queue.rouse(&other)?;
-                }
-            }
-            if !self.still(order, hindrance) {
-                shop.queue.wake(&key)?;
-            }
-            Ok(())
-        });
-        if let Err(error) = done {
-            tracing::debug!(order = %order.id, %error, "it waits, and could not be set aside");
-        }
-    }
-
-    fn still(&self, order: &Order, hindrance: &Hindrance) -> bool {
-        let survey = &self.shop.survey;
-        match hindrance {
-            Hindrance::Needs(_) | Hindrance::Phase { .. } => {
-                survey.hindrance(order, false).is_some_and(|found| found.key() == hindrance.key())
-            }
-            Hindrance::Group { before, .. } => survey.before(order, false).contains(before),
-            Hindrance::Files { with, in_batch, .. } => {
-                let stands = self.line.place(with).map(|place| survey.stands(with, place));
-                let was = if *in_batch { InTheWay::InBatch } else { InTheWay::Free };
-                stands == Some(was) || stands == Some(InTheWay::InBatch)
-            }
-        }
-    }
+fn no_permit(order: OrderId) -> Reason {
+    let why = "all sessions that may run at once are in use: it waits for a permit".to_owned();
+    Reason { order, taken: false, why }
 }
 
 /// Claims what is wanted. Each order that is won gets its place in the line.
 fn claim(
     shop: &Shop,
-    wanted: &[Candid],
+    wanted: &[Ready],
     picked: &mut Picked,
     line: &mut Line,
     passed: &mut PassedOver,
@@ -356,7 +107,7 @@ fn claim(
         match claiming {
             Ok(Claiming::Won(claim)) => {
                 passed.0.remove(id);
-                let footprint = one.plan.footprint.clone();
+                let footprint = one.footprint.clone();
                 if shop.touches_files() {
                     shop.survey.put_place(id, line.join(id, footprint.clone()))?;
                 }
@@ -387,10 +138,10 @@ fn claim(
 fn claim_all<'w>(
     shop: &Shop,
     session: &SessionId,
-    wanted: &'w [Candid],
-) -> Vec<(&'w Candid, Result<Claiming>)> {
+    wanted: &'w [Ready],
+) -> Vec<(&'w Ready, Result<Claiming>)> {
     let holder = shop.enlisted.holder(session);
-    let claim = |one: &Candid| Arc::clone(&shop.queue).claim(&one.order.id, &one.state, &holder);
+    let claim = |one: &Ready| Arc::clone(&shop.queue).claim(&one.order.id, &one.state, &holder);
     if let [one] = wanted {
         return vec![(one, claim(one))];
     }

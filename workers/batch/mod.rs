@@ -39,7 +39,7 @@ use crate::ruling::{self, Case, Ruling, Trouble};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
 
-pub use choose::{Ask, PassedOver, Picked, pick};
+pub use choose::{PassedOver, Picked, pick};
 use gating::Gated;
 use job::Job;
 use news::News;

@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use crate::agent::{Said, SessionPlan, Turn, Usage};
-use crate::batch::choose::{self, Ask};
+use crate::batch::choose;
 use crate::batch::job::{Entered, Job};
 use crate::batch::news::INTERRUPT_GRACE;
 use crate::batch::permit::Door;
@@ -19,6 +19,7 @@ use crate::plan::Footprint;
 use crate::queue::{Move, Moved, Note, Release};
 use crate::ruling::{self, Trouble};
 use crate::stage::Tree;
+use crate::survey::Wants;
 use crate::verdict::Verdict;
 
 impl Batch<'_> {
@@ -187,15 +188,16 @@ impl Batch<'_> {
             return Ok(false);
         }
         let session = self.picked_session.clone();
-        let ask = Ask {
-            session: &session,
+        let wants = Wants {
             room: self.shop.batch - self.used,
             most: 1,
             warm: true,
-            only: self.shop.bounds.only.as_deref(),
+            idle: 1 + self.shop.idle_others(),
+            bounds: Some(&self.shop.bounds),
             joined: self.in_hand(),
         };
-        let picked = match choose::pick(self.shop, ask, &mut Door::default(), self.passed) {
+        let door = &mut Door::default();
+        let picked = match choose::pick(self.shop, &session, &wants, door, self.passed) {
             Ok(picked) => picked,
             // Nothing new is begun; what is under way ends.
             Err(error) if error.kind() == Kind::DiskFull => return Ok(false),

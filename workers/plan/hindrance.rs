@@ -2,6 +2,7 @@
 
 use super::footprint::Overlap;
 use super::needs::{Known, Wait, Why, waits_for};
+use super::rank::Rank;
 use super::roll::{RollKey, Tally, shut_by};
 use crate::config::FloorConfig;
 use crate::order::{OrderId, Request};
@@ -65,6 +66,13 @@ impl Hindrance {
             Self::Group { before, .. } => vec![before],
             Self::Files { with, .. } => vec![with],
         }
+    }
+
+    /// True when an order of this rank that waits for the files of another one gets a place in the line, from where nobody
+    /// who comes later overtakes it: it has waited so long that it stands before every newer one, and orders that each
+    /// touch less could pass it by for ever.
+    pub fn earns_a_place(&self, rank: Rank) -> bool {
+        matches!(self, Self::Files { .. }) && rank.level < 0
     }
 
     /// False when it goes on for ever unless a person does something.

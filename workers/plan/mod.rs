@@ -8,6 +8,7 @@
 mod rank;
 mod needs;
 mod circles;
+mod conflicts;
 mod paths;
 mod mentions;
 mod footprint;
@@ -18,6 +19,7 @@ mod select;
 mod tiers;
 
 pub use circles::circles;
+pub use conflicts::conflicts;
 pub use footprint::{Footprint, Overlap};
 pub use hindrance::{Hindrance, Rules, Sight, before_in_group, hindrance};
 pub use line::{InTheWay, Line, Place};
@@ -25,6 +27,6 @@ pub use mentions::mentioned;
 pub use needs::{Known, Wait, Why, waits_for};
 pub use paths::{clean, overlap};
 pub use rank::{Rank, rank};
-pub use roll::{Roll, RollKey, Tally};
+pub use roll::{Roll, RollKey, Tally, earlier_phases};
 pub use select::{Asking, Candidate, Reason, Selection, select, share};
-pub use tiers::{Node, Tiers, tiers};
+pub use tiers::{Gate, Node, Tiers, tiers};

@@ -84,6 +84,15 @@ fn word(text: &str) -> String {
 
 /// The first earlier phase that keeps phase `number` shut, if one does.
 pub(super) fn shut_by(number: u32, phases: &[Tally], gate: f64) -> Option<Tally> {
+    let earlier = earlier_phases(number, phases);
+    let mut shut: Vec<Tally> =
+        phases.iter().filter(|t| earlier.contains(&t.phase) && !t.opens(gate)).copied().collect();
+    shut.sort_unstable();
+    shut.first().copied()
+}
+
+/// The phases that come before phase `number`: those with lower numbers, but for the neighbours that run beside it.
+pub fn earlier_phases(number: u32, phases: &[Tally]) -> Vec<u32> {
     let mut phases: Vec<Tally> =
         phases.iter().filter(|tally| tally.phase <= number).copied().collect();
     phases.sort_unstable();
@@ -94,7 +103,7 @@ pub(super) fn shut_by(number: u32, phases: &[Tally], gate: f64) -> Option<Tally>
             phases.pop();
         }
     }
-    phases.into_iter().find(|tally| tally.phase < number && !tally.opens(gate))
+    phases.into_iter().map(|tally| tally.phase).filter(|phase| *phase < number).collect()
 }
 
 #[cfg(test)]

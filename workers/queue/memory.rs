@@ -16,7 +16,7 @@ use crate::floor::unix_now;
 use crate::history::{Entry, History, Kind, OpenClaim};
 use crate::holder::{Holder, WorkerId};
 use crate::order::{Due, OrderId, Request};
-use crate::plan::{self, Rank, RollKey, Rules, Tally};
+use crate::plan::{self, Rank, Roll, RollKey, Rules, Tally};
 use crate::stage::Pipeline;
 use crate::state::State;
 
@@ -110,8 +110,19 @@ impl MemoryQueue {
     /// Something happened to the order `id`: whoever waits for it is ready again.
     fn stir(&self, id: &OrderId) {
         let mine = format!("{id}@");
-        let concerned = |key: &String| key == id.as_str() || key.starts_with(&mine);
-        self.wake_where(&|key| concerned(key) || key.starts_with('_'));
+        self.wake_where(&|key| key == id.as_str() || key.starts_with(&mine));
+    }
+
+    /// The order `id` may be through: whoever waits for its phase is ready again, if it opens now.
+    fn stir_phase(&self, request: &Request) {
+        for key in RollKey::of(request) {
+            let Roll::Phase(number) = key.roll else { continue };
+            let tallies = self.phases(&key.plan).unwrap_or_default();
+            let tally = tallies.iter().find(|tally| tally.phase == number);
+            if tally.is_some_and(|tally| tally.opens(Rules::default().phase_gate)) {
+                self.wake_where(&|other| *other == key.waiting());
+            }
+        }
     }
 
     fn wake_where(&self, wakes: &dyn Fn(&String) -> bool) -> usize {
@@ -143,9 +154,10 @@ impl MemoryQueue {
             return Err(lost);
         }
         let done = deed(slot);
-        let state = slot.state.clone();
+        let (state, request) = (slot.state.clone(), slot.request.clone());
         drop(orders);
         self.stir(&grant.id);
+        self.stir_phase(&request);
         self.ring(&state);
         Ok(done)
     }
@@ -257,6 +269,10 @@ impl Queue for MemoryQueue {
         Ok(for_phase)
     }
 
+    fn anybody_waits_for_a_phase(&self) -> Result<bool> {
+        Ok(open(&self.waiting).values().any(|key| key.starts_with('_')))
+    }
+
     fn waiting_for(&self, id: &OrderId) -> Result<Vec<OrderId>> {
         let mine = format!("{id}@");
         let waiting = open(&self.waiting);
@@ -366,8 +382,10 @@ impl Queue for MemoryQueue {
         let mut orders = open(&self.orders);
         let Some(slot) = orders.get_mut(id) else { return Ok(false) };
         slot.add(entries::kick(&slot.history, &slot.state, to, why));
+        let request = slot.request.clone();
         drop(orders);
         self.stir(id);
+        self.stir_phase(&request);
         self.ring(to);
         Ok(true)
     }
@@ -381,11 +399,13 @@ impl Queue for MemoryQueue {
             let worker = &claim.worker;
             return Err(Error::usage(format!("failed to archive order {id}: {worker} is at it")));
         }
-        if let Some(slot) = orders.remove(id) {
-            open(&self.archived).insert(id.clone(), slot.request);
-        }
+        let request = orders.remove(id).map(|slot| slot.request);
         drop(orders);
         self.stir(id);
+        if let Some(request) = request {
+            open(&self.archived).insert(id.clone(), request.clone());
+            self.stir_phase(&request);
+        }
         Ok(true)
     }
 
@@ -441,6 +461,7 @@ impl Queue for MemoryQueue {
     }
 
     fn sweep(&self) -> Result<Swept> {
+        self.wake_where(&|key| !key.contains('@') && !key.starts_with('_'));
         Ok(Swept { orders: open(&self.orders).len(), ..Swept::default() })
     }
 

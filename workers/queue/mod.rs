@@ -218,6 +218,9 @@ pub trait Queue: Send + Sync + fmt::Debug {
     /// Makes an order ready that was set aside for its phase. False when it was not.
     fn rouse(&self, order: &Order) -> Result<bool>;
 
+    /// True when an order may be set aside for its phase.
+    fn anybody_waits_for_a_phase(&self) -> Result<bool>;
+
     /// The orders that are set aside until something happens to the order `id`.
     fn waiting_for(&self, id: &OrderId) -> Result<Vec<OrderId>>;
 

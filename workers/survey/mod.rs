@@ -3,15 +3,19 @@
 //! Whoever takes orders that touch files does so under one lock, so that no two decide at the same time; it is held
 //! for the milliseconds of a decision and its claims, and the kernel frees it.
 
+mod bounds;
+mod decision;
 mod line;
 mod lock;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::config::Config;
+use crate::error::Result;
 use crate::floor::Floor;
 use crate::gate::declared_files;
 use crate::order::{OrderId, Request};
@@ -23,7 +27,12 @@ use crate::queue::{Order, Queue};
 use crate::stage::Pipeline;
 use crate::state::State;
 
+pub use bounds::Bounds;
+pub use decision::{Chosen, Ready, Wants};
 pub use lock::Deciding;
+
+/// The most orders that are looked at once more when somebody begins to wait.
+const ROUSED: usize = 1_000;
 
 /// The spec's name in an order's folder.
 const SPEC: &str = "work-order.md";
@@ -135,6 +144,26 @@ impl Survey {
         let stands =
             |id: &OrderId| line.place(id).map_or(InTheWay::Gone, |place| self.stands(id, place));
         self.waits(order, &line, self, &stands)
+    }
+
+    /// Somebody waits for this from now on. What it comes down to may be set aside for its phase, while an order of an
+    /// earlier phase is among those that wait for it now: it is looked at once more.
+    fn rouse(&self, hindrance: &Hindrance) -> Result<()> {
+        if !self.queue.anybody_waits_for_a_phase()? {
+            return Ok(());
+        }
+        let mut next: Vec<OrderId> = hindrance.waits_for().into_iter().cloned().collect();
+        let mut seen: HashSet<OrderId> = HashSet::new();
+        while let Some(id) = next.pop() {
+            if seen.len() >= ROUSED || !seen.insert(id.clone()) {
+                continue;
+            }
+            let Ok(Some(order)) = self.queue.look(&id) else { continue };
+            self.queue.rouse(&order)?;
+            next.extend(self.before(&order, false));
+            next.extend(order.request.iter().flat_map(|r| &r.needs).map(|need| need.id.clone()));
+        }
+        Ok(())
     }
 
     fn ended(state: &State) -> bool {

@@ -179,6 +179,10 @@ impl Queue for FileQueue {
         self.told(self.rouse_from_phase(order))
     }
 
+    fn anybody_waits_for_a_phase(&self) -> Result<bool> {
+        self.phase_keys().map(|keys| !keys.is_empty())
+    }
+
     fn waiting_for(&self, id: &OrderId) -> Result<Vec<OrderId>> {
         self.set_aside_for(id)
     }

@@ -60,18 +60,17 @@ impl FileQueue {
 
     /// The order in this folder has ended, or has not: only its end changes anything.
     pub(super) fn enroll_ended(&self, folder: &OrderFolder, state: &State) {
-        if *state == State::READY_FOR_REVIEW {
+        if *state == State::READY_FOR_REVIEW && self.rolls().exists() {
             self.enroll_again(folder, state);
         }
     }
 
-    /// Puts the order in this folder on its rolls as one in `state`. A person may have moved it anywhere.
-    pub(super) fn enroll_again(&self, folder: &OrderFolder, state: &State) {
-        if self.rolls().exists()
-            && let Ok(Ok(request)) = request::read(folder)
-        {
-            self.enroll(&folder.id, &request, state);
-        }
+    /// Puts the order in this folder on its rolls as one in `state`: a person may have written it, or moved it anywhere.
+    /// False when it belongs on none.
+    pub(super) fn enroll_again(&self, folder: &OrderFolder, state: &State) -> bool {
+        let Ok(Ok(request)) = request::read(folder) else { return false };
+        self.enroll(&folder.id, &request, state);
+        request.phase.is_some() || request.group.is_some()
     }
 
     /// How the phases of a plan stand.

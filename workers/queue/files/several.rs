@@ -13,6 +13,7 @@ use super::{FileQueue, disk};
 use crate::error::{Error, Result};
 use crate::order::{OrderId, Request};
 use crate::queue::entries;
+use crate::state::State;
 
 impl FileQueue {
     /// Makes all of these orders on hold, or none.
@@ -33,6 +34,10 @@ impl FileQueue {
         });
         if let Err(error) = done {
             return Err(self.take_back(&built, moved, error));
+        }
+        for (id, request) in orders {
+            self.enroll(id, request, &State::NEW);
+            self.stir(id, None);
         }
         Ok(())
     }

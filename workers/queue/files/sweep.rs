@@ -51,12 +51,16 @@ impl FileQueue {
         self.reap_tmp()?;
         let mut before = self.before(&mut swept)?;
         let listing = self.listing()?;
+        let mut late = Vec::new();
         for id in &listing.orders {
             swept.orders += 1;
             let own = before.of(id);
-            if let Err(error) = self.sweep_one(id, &own, &mut swept) {
+            if let Err(error) = self.sweep_one(id, &own, &mut swept, &mut late) {
                 swept.broken.push((id.to_string(), error.to_string()));
             }
+        }
+        for (state, marker) in late {
+            swept.added += usize::from(self.index.put(&state, &marker)?);
         }
         // What is left belongs to no order. One may have been made since we listed, so look again.
         for (id, markers) in before.markers {
@@ -117,7 +121,13 @@ impl FileQueue {
     }
 
     /// One order. Its markers and marks change only under its lock, so what we do here can't cross anybody.
-    fn sweep_one(&self, id: &OrderId, own: &Own, swept: &mut Swept) -> Result<()> {
+    fn sweep_one(
+        &self,
+        id: &OrderId,
+        own: &Own,
+        swept: &mut Swept,
+        late: &mut Vec<(State, Marker)>,
+    ) -> Result<()> {
         let Own { markers, marks, waiting } = own;
         let locked = match mutex::take(&self.folder, id, Duration::ZERO)? {
             Taken::Locked(locked) => locked,
@@ -139,7 +149,7 @@ impl FileQueue {
             .cloned()
             .collect();
         swept.removed += self.remove_markers(&stale)?;
-        self.enroll_again(&locked.folder, &standing.state);
+        let enrolled = self.enroll_again(&locked.folder, &standing.state);
         let mut waits = false;
         for (state, key) in waiting {
             if wanted.is_some()
@@ -152,7 +162,11 @@ impl FileQueue {
             }
         }
         if let Some(marker) = wanted.filter(|_| !waits) {
-            swept.added += usize::from(self.index.put(&standing.state, &marker)?);
+            // Who is on a roll is made ready when all are on theirs: one made by hand must not overtake those before it.
+            match enrolled {
+                true => late.push((standing.state.clone(), marker)),
+                false => swept.added += usize::from(self.index.put(&standing.state, &marker)?),
+            }
         }
         let holder = standing.journal.history.open.as_ref().map(|open| &open.worker);
         for worker in marks.iter().filter(|&worker| Some(worker) != holder) {

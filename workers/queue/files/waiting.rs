@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::FileQueue;
-use super::floor_files::{make_folder, names, open, remove};
+use super::floor_files::{each_name, make_folder, names, open, remove};
 use super::folder::OrderFolder;
 use super::ready::{Index, Marker};
 use super::{request, state_file};
@@ -238,6 +238,17 @@ impl FileQueue {
         })
     }
 
+    /// The keys of phases that somebody waits for.
+    pub(super) fn phase_keys(&self) -> Result<Vec<String>> {
+        let mut keys = Vec::new();
+        each_name(&self.waiting().root, |name| {
+            if phase_of(name).is_some() {
+                keys.push(name.to_owned());
+            }
+        })?;
+        Ok(keys)
+    }
+
     /// Makes an order ready that was set aside for its phase: somebody in an earlier one waits for it.
     pub(super) fn rouse_from_phase(&self, order: &Order) -> Result<bool> {
         let Ok(request) = &order.request else { return Ok(false) };
@@ -245,7 +256,7 @@ impl FileQueue {
         let marker = Marker::of(&order.id, request.priority, request.due, &order.history);
         let name = name_of(&order.state, &marker);
         let mut roused = false;
-        for key in waiting.keys()?.iter().filter(|key| phase_of(key).is_some()) {
+        for key in self.phase_keys()? {
             let to = self.index.folder(&order.state).join(marker.name());
             roused |= rename(&waiting.root.join(key).join(&name), &to)?;
         }
