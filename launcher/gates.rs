@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn percentiles_and_the_last_change_are_those_of_the_closings() {
-        let mut health = Health { took_ms: (1..=100).rev().collect(), ..Health::default() };
+        let took_ms = (1..=100).rev().collect();
+        let mut health = Health { took_ms, unable: 100, ..Health::default() };
         assert_eq!((health.within(50), health.within(95)), (50, 95));
         let closing = |at: &str, to: &str| (at.to_owned(), to.to_owned());
         health.closings = vec![closing("3", "pass"), closing("1", "pass"), closing("2", "fail")];

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shopfloor::floor::Breaker;
 use shopfloor::holder::WorkerId;
 use shopfloor::order::OrderId;
-use shopfloor::plan::{Hindrance, Tally};
+use shopfloor::plan::{Hindrance, Sight as _, Tally, earlier_phases, pulled_to};
 use shopfloor::queue::Order;
 use shopfloor::stage::Pipeline;
 
@@ -91,13 +91,20 @@ pub(crate) fn moving<'a>(outlook: &'a Outlook, served: &BTreeSet<String>) -> BTr
     // From the ones that wait for nobody upwards: a circle is never reached.
     let mut moving: BTreeSet<&OrderId> = BTreeSet::new();
     loop {
-        let free = |(_, waits): &(&&OrderId, &Option<Hindrance>)| match waits {
+        let free = |(id, waits): &(&&OrderId, &Option<Hindrance>)| match waits {
             None => true,
-            Some(Hindrance::Phase { key, tally, gate }) => {
-                let open = outlook.open_in_phase(key, tally.phase);
-                let more = open.filter(|id| moving.contains(id)).count();
-                let left = tally.open.saturating_sub(more);
-                Tally { done: tally.done + more, open: left, ..*tally }.opens(*gate)
+            Some(Hindrance::Phase { key, gate, .. }) => {
+                let will_open = |tally: &Tally| {
+                    let open = outlook.open_in_phase(key, tally.phase);
+                    let more = open.filter(|id| moving.contains(id)).count();
+                    let left = tally.open.saturating_sub(more);
+                    Tally { done: tally.done + more, open: left, ..*tally }.opens(*gate)
+                };
+                let phases = outlook.phases(&key.plan);
+                let number = outlook.request(id).and_then(|request| request.phase);
+                let number = number.map_or(0, |number| pulled_to(id, number, outlook));
+                let earlier = earlier_phases(number, &phases);
+                phases.iter().filter(|tally| earlier.contains(&tally.phase)).all(will_open)
             }
             Some(waits) => waits.waits_for().iter().all(|id| moving.contains(id)),
         };

@@ -81,7 +81,7 @@ const CARGO: &[Pair] = &[
             road.work(
                 "src/lib.rs",
                 &format!("{}{LIB}", DOUBLE.replace("    2", "    println!(\"doubling\");\n    2")),
-            )
+            );
         },
     ),
     cargo(
@@ -134,7 +134,7 @@ const CARGO: &[Pair] = &[
             road.append(
                 "tests/alpha.rs",
                 "\n#[test]\nfn zero_stays() {\n    assert_eq!(probe::double(0), 0);\n}\n",
-            )
+            );
         },
     ),
 ];

@@ -23,7 +23,7 @@ const NODE: &[Pair] = &[
             road.work("src/alpha.js", fake);
         },
         |road| {
-            road.work("src/alpha.js", "console.log('doubling');\nexports.double = (x) => 2 * x;\n")
+            road.work("src/alpha.js", "console.log('doubling');\nexports.double = (x) => 2 * x;\n");
         },
     ),
     node(

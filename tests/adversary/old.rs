@@ -115,10 +115,10 @@ const BY_TESTS: &[Pair] = &[
         Moment::Tests,
         ("green", "tests of the base fail with this code, in the files of the base: tests/base.sh"),
         |road| {
-            road.work("tests/alpha.sh", "echo one > lib.tmp\n[ \"$(sh src/alpha.sh 3)\" = 6 ]\n")
+            road.work("tests/alpha.sh", "echo one > lib.tmp\n[ \"$(sh src/alpha.sh 3)\" = 6 ]\n");
         },
         |road| {
-            road.work("tests/alpha.sh", "echo two > lib.tmp\n[ \"$(sh src/alpha.sh 3)\" = 6 ]\n")
+            road.work("tests/alpha.sh", "echo two > lib.tmp\n[ \"$(sh src/alpha.sh 3)\" = 6 ]\n");
         },
     )
     .then(Moment::Code, |road| road.work("lib.txt", "nothing\n"), |_| {})

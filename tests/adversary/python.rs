@@ -120,6 +120,17 @@ const FAKES: &[Pair] = &[
     )
     .then(Moment::Code, |road| road.work("src/alpha.py", "def double(x):\n    return 0\n"), |_| {}),
     python(
+        "python: code makes the package of tests turn failures over",
+        Moment::Code,
+        ("green", "tests of the base were changed: tests/__init__.py"),
+        |road| {
+            road.work("tests/__init__.py", "import unittest\n\nunittest.TextTestResult.addFailure = \
+                lambda self, test, err: self.addSuccess(test)\n");
+            road.work("src/alpha.py", "def double(x):\n    return 0\n");
+        },
+        |road| road.work("tests/more/__init__.py", ""),
+    ),
+    python(
         "python: a hook that python loads by itself",
         Moment::Code,
         ("review", "`sitecustomize.py` is protected"),
@@ -155,7 +166,7 @@ const PYTEST: &[Pair] = &[
             road.work(
                 "tests/conftest.py",
                 "import pytest\n\n\n@pytest.fixture\ndef six():\n    return 6\n",
-            )
+            );
         },
     )
     .then(Moment::Code, |road| road.work("src/alpha.py", "def double(x):\n    return 0\n"), |_| {})
@@ -185,18 +196,19 @@ const PYTEST: &[Pair] = &[
     pair(
         "pytest: an old test is made to skip",
         Moment::Tests,
-        ("red", "skipped now: tests.test_base.Base > test_one"),
+        // At RED nothing of the base is run: pytest stops at the import that fails.
+        ("green", "skipped now: tests.test_base.Base > test_one"),
         |road| {
             road.work(
                 "tests/test_base.py",
                 &PYTHON_BASE.replace("    def", "    @unittest.skip('later')\n    def"),
-            )
+            );
         },
         |road| {
             road.work(
                 "tests/test_base.py",
                 &PYTHON_BASE.replace("    def", "    # never skipped\n    def"),
-            )
+            );
         },
     )
     .within(World::Pytest),

@@ -165,7 +165,11 @@ const SETTINGS: &[Pair] = &[
         "`package.json` has `scripts.test` changed, which decides what a test run shows",
         |road| road.replace("package.json", "sh check.sh", "true"),
         |road| {
-            road.replace("package.json", "\"dependencies\": {}", "\"dependencies\": {\"a\": \"1\"}")
+            road.replace(
+                "package.json",
+                "\"dependencies\": {}",
+                "\"dependencies\": {\"a\": \"1\"}",
+            );
         },
     )
     .base(|house| {

@@ -163,6 +163,10 @@ pub(super) async fn house(pair: &Pair) -> House {
         let command = if pair.command.is_empty() { world.command() } else { pair.command };
         test.command = command.iter().map(|word| (*word).to_owned()).collect();
         test.timeout = limit;
+        // Nobody looks at these programs with a debugger, and each is built a few times.
+        for (name, value) in [("CARGO_INCREMENTAL", "0"), ("CARGO_PROFILE_DEV_DEBUG", "0")] {
+            test.env.insert(name.to_owned(), value.to_owned());
+        }
         if world == World::Report {
             test.report_path = Some("report.xml".into());
         }

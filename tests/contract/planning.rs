@@ -88,10 +88,10 @@ pub(crate) fn whatever_happens_to_an_order_wakes_those_that_wait_for_it(world: &
     woken("by hand");
     waits("a death");
     let held = claim(&queue, &other, &State::NEW, &worker);
-    std::mem::forget(held);
     world.kill(&worker);
     queue.recover(&|_| true).unwrap();
     woken("a death");
+    drop(held);
 }
 
 fn of_phase(queue: &Arc<dyn Queue>, name: &str, phase: u32) -> OrderId {

@@ -91,11 +91,12 @@ impl Work<'_> {
         }
         let texts: Vec<(String, Vec<u8>)> =
             controls.into_iter().map(|one| (one.path, one.text.into_bytes())).collect();
-        // Tests that came with the code are not in question, and their names may be taken for those that are.
+        // Tests that came with the code are not in question; where names tell no file, they may be taken for those that are.
         let added = self.changes.iter().filter(|change| change.kind == ChangeKind::Added);
         let added = added.map(|change| change.path.clone());
-        let others: Vec<String> =
-            added.filter(|path| !self.frozen.has(path) && old_tests::is_test_path(path)).collect();
+        let others: Vec<String> = added
+            .filter(|path| !self.frozen.has(path) && control::is_nameless_test(path))
+            .collect();
         let base = &self.bench.base;
         let commit = tools.workspace.altered(base, self.tree, &others, &texts).await?;
         let run = match self.run(tools, notebook, "control", &commit, stop).await? {

@@ -75,14 +75,18 @@ impl Control {
     }
 }
 
+/// True for a file of tests whose names do not tell the file.
+pub(super) fn is_nameless_test(path: &str) -> bool {
+    SCRIPTS.contains(&path.rsplit('.').next().unwrap_or_default()) && is_test_path(path)
+}
+
 /// The controls of these files: paths and contents. Where names tell no file, as most of JavaScript do, all files of tests
 /// must have one.
 pub(super) fn of_files(files: &[(&str, Vec<u8>)], tool: Option<Tool>) -> Vec<Control> {
     let mut controls: Vec<Control> =
         files.iter().filter_map(|(path, content)| Control::of(path, content, tool)).collect();
     let known = |path: &str| controls.iter().any(|control| control.path == path);
-    let is_script = |path: &str| SCRIPTS.contains(&path.rsplit('.').next().unwrap_or_default());
-    if files.iter().any(|(path, _)| is_script(path) && is_test_path(path) && !known(path)) {
+    if files.iter().any(|(path, _)| is_nameless_test(path) && !known(path)) {
         controls.retain(|control| control.fails != Fails::All);
     }
     controls

@@ -48,11 +48,9 @@ impl std::fmt::Display for Overlap {
 impl Footprint {
     /// What a request says: its files, the files its text speaks of, its group.
     pub fn of(request: &Request) -> Self {
-        let mut footprint = Self::default();
-        footprint.group = request
-            .group
-            .as_ref()
-            .map(|group| format!("{}\n{group}", request.source.as_deref().unwrap_or_default()));
+        let source = request.source.as_deref().unwrap_or_default();
+        let group = request.group.as_ref().map(|group| format!("{source}\n{group}"));
+        let mut footprint = Self { group, ..Self::default() };
         let said = request.files.iter().filter_map(|name| clean(name));
         for name in said.chain(mentioned(&request.title)).chain(mentioned(&request.body)) {
             footprint.put(name, true);

@@ -182,8 +182,8 @@ pub fn hindrance(
     Some(Hindrance::Phase { key, tally, gate: rules.phase_gate })
 }
 
-/// The earliest phase among an order's own and those of all that wait for it.
-fn pulled_to(id: &OrderId, own: u32, sight: &dyn Sight) -> u32 {
+/// The earliest phase among an order's `own` and those of all that wait for it.
+pub fn pulled_to(id: &OrderId, own: u32, sight: &dyn Sight) -> u32 {
     let mut earliest = own;
     let mut seen = std::collections::HashSet::from([id.clone()]);
     let mut next = vec![id.clone()];

@@ -75,12 +75,15 @@ pub fn share(ready: usize, idle: usize, batch: usize) -> usize {
     ready.div_ceil(idle.max(1)).min(batch)
 }
 
+/// What keeps a candidate from being taken together with orders, told by their ids: the files that they touch.
+pub type Clash<'a> = dyn Fn(&Candidate, &dyn Fn(&OrderId) -> bool) -> Option<Hindrance> + 'a;
+
 /// Chooses among `candidates`. `files` tells whose files keep a candidate from being taken together with the orders named
 /// (those in the batch and those chosen so far); `common` which files every order may touch.
 pub fn select(
     candidates: &[Candidate],
     asking: &Asking,
-    files: &dyn Fn(&Candidate, &dyn Fn(&OrderId) -> bool) -> Option<Hindrance>,
+    files: &Clash<'_>,
     common: &dyn Fn(&str) -> bool,
 ) -> Selection {
     let mut order: Vec<usize> = (0..candidates.len()).collect();
@@ -103,7 +106,7 @@ enum Tie {
 struct Choice<'a> {
     candidates: &'a [Candidate],
     asking: &'a Asking,
-    files: &'a dyn Fn(&Candidate, &dyn Fn(&OrderId) -> bool) -> Option<Hindrance>,
+    files: &'a Clash<'a>,
     common: &'a dyn Fn(&str) -> bool,
     weight: usize,
     found: Selection,

@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// Parts of a manifest with their names.
+type Parts = Vec<(String, Value)>;
+
 /// True for a manifest that has such parts.
 pub(super) fn is_one(path: &str) -> bool {
     ["package.json", "pyproject.toml", "Cargo.toml"]
@@ -17,7 +20,7 @@ pub(super) fn fault(
     node_words: &[String],
 ) -> Option<String> {
     let now = now?;
-    let parts: fn(&Value, &[String]) -> Vec<(String, Value)> = match path.rsplit('/').next()? {
+    let parts: fn(&Value, &[String]) -> Parts = match path.rsplit('/').next()? {
         // A package of its own brings tests of its own; its build may reach further.
         "package.json" if before.is_some() => package_json,
         "pyproject.toml" if before.is_some() => |value, _| pyproject(value),
@@ -50,7 +53,7 @@ fn at(value: &Value, keys: &[&str]) -> Option<(String, Value)> {
 }
 
 /// Scripts that test, or that the command names, and what comes before and after them; what runners are told.
-fn package_json(value: &Value, words: &[String]) -> Vec<(String, Value)> {
+fn package_json(value: &Value, words: &[String]) -> Parts {
     const RUNNERS: [&str; 8] = ["jest", "vitest", "mocha", "ava", "tap", "nyc", "c8", "playwright"];
     let decides = |name: &str| {
         let bare = name.strip_prefix("pre").or_else(|| name.strip_prefix("post")).unwrap_or(name);
@@ -63,7 +66,7 @@ fn package_json(value: &Value, words: &[String]) -> Vec<(String, Value)> {
     scripts.chain(RUNNERS.iter().filter_map(|runner| at(value, &[runner]))).collect()
 }
 
-fn pyproject(value: &Value) -> Vec<(String, Value)> {
+fn pyproject(value: &Value) -> Parts {
     const PARTS: [&[&str]; 8] = [
         &["tool", "pytest"],
         &["tool", "tox"],
@@ -78,7 +81,7 @@ fn pyproject(value: &Value) -> Vec<(String, Value)> {
 }
 
 /// The build script, profiles under which tests are built, and targets whose tests are switched off or run by no harness.
-fn cargo(value: &Value) -> Vec<(String, Value)> {
+fn cargo(value: &Value) -> Parts {
     const PARTS: [&[&str]; 9] = [
         &["package", "build"],
         &["package", "autotests"],
@@ -90,7 +93,7 @@ fn cargo(value: &Value) -> Vec<(String, Value)> {
         &["profile", "test"],
         &["profile", "dev"],
     ];
-    let mut parts: Vec<_> = PARTS.iter().filter_map(|keys| at(value, keys)).collect();
+    let mut parts: Parts = PARTS.iter().filter_map(|keys| at(value, keys)).collect();
     for kind in ["test", "bin", "example"] {
         let targets = value.get(kind).and_then(Value::as_array).into_iter().flatten();
         for target in targets {
