@@ -4,6 +4,8 @@
 
 #![expect(clippy::print_stdout, reason = "the rows are the result")]
 
+mod planning;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Child, Command, Stdio};
