@@ -4,6 +4,9 @@
 
 #![expect(clippy::print_stdout, reason = "the rows are the result")]
 
+mod by_hand;
+mod import;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Child, Command, Stdio};
