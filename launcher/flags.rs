@@ -1,6 +1,7 @@
 //! The command line.
 
 mod import;
+mod run;
 mod planning;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use shopfloor::state::State;
 
 pub(crate) use import::{Import, Shape};
 pub(crate) use planning::{Next, Plan, Why};
+pub(crate) use run::{Batch, Run};
 
 /// Turns a folder of work orders into verified commits.
 ///
@@ -86,6 +88,10 @@ pub(crate) enum Command {
     Import(Import),
     /// Launch all workers and look after them until Ctrl-C
     Start(Start),
+    /// Drive exactly these orders up to a state, and stop
+    Run(Run),
+    /// The batches that were worked on: what each took, what became of it, what it cost
+    Batches(Batch),
     /// Stop the launcher and all workers, and check that nothing is left
     Stop(Stop),
     /// What stands where, who does what, what waits and why

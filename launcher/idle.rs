@@ -17,11 +17,37 @@ use crate::waits;
 /// The shortest time between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Looks again and again, and tells once when nothing can move any more. `served` has the stages that have workers.
+/// One look: true when the run is over. It is given the stages that have workers.
+pub(crate) type Look = Box<dyn FnMut(&BTreeSet<String>) -> Result<bool> + Send>;
+
+/// When a run is over by itself.
+pub(crate) struct Over {
+    /// Looks.
+    pub(crate) look: Look,
+    /// What is said when it is.
+    pub(crate) remark: &'static str,
+}
+
+impl std::fmt::Debug for Over {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Over").field(&self.remark).finish()
+    }
+}
+
+impl Over {
+    /// When no order of the queue can move any more.
+    pub(crate) fn when_idle(floor: Floor, survey: Survey) -> Self {
+        Self {
+            look: Box::new(move |served| is_idle(&floor, &survey, served)),
+            remark: "No order can move any more: the workers are told to end.",
+        }
+    }
+}
+
+/// Looks again and again, and tells once when the run is over. `served` has the stages that have workers.
 /// A look at a large queue takes a while, so that the pauses grow with it.
 pub(crate) async fn watch(
-    floor: Floor,
-    survey: Survey,
+    mut look: Look,
     served: watch::Receiver<BTreeSet<String>>,
     tell: UnboundedSender<Event>,
 ) {
@@ -29,17 +55,21 @@ pub(crate) async fn watch(
     loop {
         tokio::time::sleep(pause).await;
         let begun = Instant::now();
-        let (floor, survey, served) = (floor.clone(), survey.clone(), served.borrow().clone());
-        let look = tokio::task::spawn_blocking(move || is_idle(&floor, &survey, &served));
-        match look.await {
-            Ok(Ok(true)) => {
+        let served = served.borrow().clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let over = look(&served);
+            (look, over)
+        });
+        let Ok((again, over)) = looked.await else { return };
+        look = again;
+        match over {
+            Ok(true) => {
                 // Nobody listens any more: the launcher is at its end already.
                 tell.send(Event::Idle).ok();
                 return;
             }
-            Ok(Ok(false)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "could not look whether work is left"),
-            Err(_) => return,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "could not look whether work is left"),
         }
         pause = PAUSE.max(begun.elapsed() * 10);
     }

@@ -69,7 +69,8 @@ pub(crate) fn run(flags: &Import, place: &Place, voice: Voice) -> Result<Done> {
 }
 
 fn reading(shape: Shape, text: &Text) -> Reading {
-    let source = Source { file: &text.file, key: &text.key, text: &text.text };
+    let source =
+        Source { file: &text.file, origin: &text.origin, key: &text.key, text: &text.text };
     let mut reading = match shape {
         Shape::Markdown => import::markdown::read(&source),
         Shape::WorkItems => import::work_item::read(&source),

@@ -35,6 +35,8 @@ mod leftover;
 mod supervise;
 mod dry_run;
 mod start;
+mod run;
+mod batches;
 mod stop;
 mod demo;
 
@@ -90,6 +92,8 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
         Command::Add(flags) => add::run(flags, &place, voice),
         Command::Import(flags) => import::run(flags, &place, voice),
         Command::Start(flags) => start::run(flags, &cli.places, &place, voice),
+        Command::Run(flags) => run::run(flags, &cli.places, &place, voice),
+        Command::Batches(flags) => batches::run(flags, &place),
         Command::Stop(flags) => stop::run(flags, &place, voice),
         Command::Status(flags) => status::run(flags, &place),
         Command::Show(flags) => show::run(flags, &place),

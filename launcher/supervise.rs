@@ -10,7 +10,6 @@ use shopfloor::floor::{Floor, unix_now};
 use shopfloor::process::Ended;
 use shopfloor::queue::Queue;
 use shopfloor::stop::Echo;
-use shopfloor::survey::Survey;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -18,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::alarm;
 use crate::crew::{Event, Life, Post, Seat};
-use crate::idle;
+use crate::idle::{self, Over};
 use crate::leftover;
 use crate::lock::{LauncherLock, Record, Runner};
 use crate::restart::{self, After};
@@ -39,12 +38,10 @@ pub(crate) struct Plan {
     pub(crate) queue: Arc<dyn Queue>,
     /// Its floor.
     pub(crate) floor: Floor,
-    /// What planning sees of it.
-    pub(crate) survey: Survey,
     /// Free space in MiB below which nothing new is begun.
     pub(crate) free_mib: u64,
-    /// End when no order can move any more.
-    pub(crate) until_idle: bool,
+    /// When it ends by itself; never, where unset.
+    pub(crate) over: Option<Over>,
     /// Stop when our stdin closes.
     pub(crate) launched: bool,
     /// How loud to be.
@@ -85,6 +82,8 @@ struct Launcher {
     recoveries: JoinSet<()>,
     /// What was launched could not be written down, and that was told.
     unwritten: bool,
+    /// What is said when the run is over by itself.
+    last_remark: &'static str,
 }
 
 /// Starts all workers, tells `announce` what was launched, and looks after them until all have ended.
@@ -110,15 +109,16 @@ pub(crate) async fn run(
         served,
         recoveries: JoinSet::new(),
         unwritten: false,
+        last_remark: "",
     };
     launcher.tidy();
     launcher.start_due(Instant::now());
     let announced = announce(&launcher.record());
     let (floor, voice) = (launcher.plan.floor.clone(), launcher.plan.voice);
     let alarm = tokio::spawn(alarm::watch(floor, launcher.plan.free_mib, voice));
-    if launcher.plan.until_idle {
-        let (floor, survey) = (launcher.plan.floor.clone(), launcher.plan.survey.clone());
-        tokio::spawn(idle::watch(floor, survey, serves, tell));
+    if let Some(over) = launcher.plan.over.take() {
+        launcher.last_remark = over.remark;
+        tokio::spawn(idle::watch(over.look, serves, tell));
     }
     if announced.is_err() {
         // Nobody reads what we print. Nothing is left running because of that.
@@ -186,7 +186,7 @@ impl Launcher {
             Event::HungUp if matches!(self.ending, Ending::No) => self.asked(now),
             Event::HungUp => {}
             Event::Idle if matches!(self.ending, Ending::No) => {
-                self.plan.voice.remark("No order can move any more: the workers are told to end.");
+                self.plan.voice.remark(self.last_remark);
                 self.drain();
             }
             Event::Idle => {}

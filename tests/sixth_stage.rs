@@ -14,7 +14,7 @@ use shopfloor::stage::{Gate, Pipeline, Stage, Step, Tree};
 use shopfloor::stages::STAGES;
 use shopfloor::state::State;
 use shopfloor::stop::Stop;
-use shopfloor::survey::Survey;
+use shopfloor::survey::{Bounds, Survey};
 use shopfloor::teller::Teller;
 use shopfloor::worker::{self, Until};
 use shopfloor::workspace::Workspace;
@@ -82,6 +82,7 @@ async fn shop(house: &House, stage: &Stage) -> Arc<Shop> {
         agent,
         enlisted,
         batch: stage.batch,
+        bounds: Bounds::default(),
     })
 }
 
@@ -96,7 +97,7 @@ async fn a_sixth_stage_is_a_row_a_brief_and_a_word() {
     for _round in 0..3 {
         for stage in pipeline().stages() {
             let shop = shop(&house, stage).await;
-            let _ended = worker::run(&shop, Until::Idle, None, &Stop::new()).await.unwrap();
+            let _ended = worker::run(&shop, Until::Idle, &Stop::new()).await.unwrap();
         }
         if ["good", "bad"].iter().all(ready) {
             break;

@@ -30,6 +30,7 @@ pub mod import;
 
 // The seams and what stands behind them.
 pub mod queue;
+pub mod lifecycle;
 pub mod agent;
 pub mod workspace;
 pub mod gate;
@@ -37,6 +38,7 @@ pub mod event;
 pub mod papers;
 pub mod teller;
 pub mod survey;
+pub mod errand;
 
 // What every worker does.
 pub mod shop;

@@ -14,7 +14,8 @@ use crate::papers::Papers;
 use crate::permits::{Permits, Who};
 use crate::queue::{Enlisted, Queue};
 use crate::stage::{Pipeline, Stage, Tree};
-use crate::survey::Survey;
+use crate::state::State;
+use crate::survey::{Bounds, Survey};
 use crate::teller::Teller;
 use crate::workspace::Workspace;
 
@@ -49,6 +50,8 @@ pub struct Shop {
     pub enlisted: Enlisted,
     /// How many orders one session may take (the sum of their weights).
     pub batch: usize,
+    /// What it is narrowed to.
+    pub bounds: Bounds,
 }
 
 impl Shop {
@@ -67,6 +70,11 @@ impl Shop {
         let place = self.pipeline.stages().iter().position(|stage| stage.name == self.stage.name);
         let (stage, worker) = (self.stage.name.to_owned(), self.enlisted.worker.clone());
         Who { stage, place: place.unwrap_or(usize::MAX), worker, since }
+    }
+
+    /// True when orders in `state` may be worked on: they have not come as far as they are to go.
+    pub fn may_work_in(&self, state: &State) -> bool {
+        self.bounds.may_work_in(state, &self.pipeline)
     }
 
     /// True when the stage has to do with the orders' files.

@@ -10,7 +10,6 @@ use crate::event::What;
 use crate::failure::Class;
 use crate::floor::{Breaker, unix_now};
 use crate::holder::{SessionId, WorkerId};
-use crate::order::OrderId;
 use crate::permits::{PermitBell, Permits};
 use crate::process;
 use crate::queue::{Bell, Recovered};
@@ -52,13 +51,8 @@ pub enum Ended {
     Interrupted,
 }
 
-/// Runs the loop. `only` narrows it to these orders.
-pub async fn run(
-    shop: &Arc<Shop>,
-    until: Until,
-    only: Option<&[OrderId]>,
-    stop: &Stop,
-) -> Result<Ended> {
+/// Runs the loop.
+pub async fn run(shop: &Arc<Shop>, until: Until, stop: &Stop) -> Result<Ended> {
     let mut board = Board::new(shop);
     board.show(|_| {});
     shop.tell(What::Started {
@@ -80,7 +74,7 @@ pub async fn run(
         untidy: false,
         warned: None,
     };
-    let ended = floor.work(&mut board, until, only, stop).await;
+    let ended = floor.work(&mut board, until, stop).await;
     let status = &board.status;
     shop.tell(What::Stopped {
         sessions: status.sessions,
@@ -121,13 +115,7 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    async fn work(
-        &mut self,
-        board: &mut Board,
-        until: Until,
-        only: Option<&[OrderId]>,
-        stop: &Stop,
-    ) -> Result<Ended> {
+    async fn work(&mut self, board: &mut Board, until: Until, stop: &Stop) -> Result<Ended> {
         let mut batches = 0_u64;
         loop {
             if stop.draining() {
@@ -143,11 +131,10 @@ impl Worker<'_> {
                 }
                 Err(error) => return Err(error),
             }
-            let picked = match self.pick(only) {
+            let picked = match self.pick() {
                 Ok(Some(picked)) => picked,
                 Ok(None)
-                    if until == Until::Once
-                        || (until == Until::Idle && self.nothing_left(only)?) =>
+                    if until == Until::Once || (until == Until::Idle && self.nothing_left()?) =>
                 {
                     return Ok(if batches == 0 { Ended::NothingToDo } else { Ended::Done });
                 }
@@ -220,7 +207,7 @@ impl Worker<'_> {
     }
 
     /// Claims what is ready, if the stage may work now.
-    fn pick(&mut self, only: Option<&[OrderId]>) -> Result<Option<Picked>> {
+    fn pick(&mut self) -> Result<Option<Picked>> {
         let shop = self.shop;
         let room = match shop.floor.breaker(shop.stage.name) {
             Some(breaker) if breaker.until > unix_now() => {
@@ -232,9 +219,9 @@ impl Worker<'_> {
             None => shop.batch,
         };
         let session = SessionId::fresh();
-        let most = usize::MAX;
-        let idle = if only.is_some() { 1 } else { 1 + shop.idle_others() };
-        let wants = Wants { room, most, warm: false, idle, only, joined: Vec::new() };
+        let (most, bounds) = (usize::MAX, Some(&shop.bounds));
+        let idle = if shop.bounds.only.is_some() { 1 } else { 1 + shop.idle_others() };
+        let wants = Wants { room, most, warm: false, idle, bounds, joined: Vec::new() };
         let (door, passed) = (&mut self.door, &mut self.passed);
         let picked = match batch::pick(shop, &session, &wants, door, passed) {
             Ok(picked) if picked.claims.is_empty() => return Ok(None),
@@ -320,14 +307,17 @@ impl Worker<'_> {
     }
 
     /// True when no order of this stage can still be worked on without a person.
-    fn nothing_left(&self, only: Option<&[OrderId]>) -> Result<bool> {
+    fn nothing_left(&self) -> Result<bool> {
         let shop = self.shop;
         for id in shop.queue.list()?.orders {
-            if only.is_some_and(|only| !only.contains(&id)) {
+            if shop.bounds.only.as_ref().is_some_and(|only| !only.contains(&id)) {
                 continue;
             }
             let Ok(Some(order)) = shop.queue.look(&id) else { continue };
-            if !shop.stage.takes.contains(&order.state) || order.hold.is_some() {
+            if !shop.stage.takes.contains(&order.state) || !shop.may_work_in(&order.state) {
+                continue;
+            }
+            if order.hold.is_some() {
                 continue;
             }
             // What waits for another order can't be done by this worker alone; what rests, or is in somebody's hands,

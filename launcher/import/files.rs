@@ -19,6 +19,8 @@ const LIMIT_BYTES: u64 = 16 * 1024 * 1024;
 pub(super) struct Text {
     /// Its name as a person would type it.
     pub(super) file: String,
+    /// Its name from wherever a person stands: in the project, or from the root.
+    pub(super) origin: String,
     /// The short name for what is in it.
     pub(super) key: String,
     /// Its text.
@@ -41,9 +43,11 @@ pub(super) fn read(flags: &Import, place: &Place) -> Result<Vec<Text>> {
             && let Some(repository) = gh::repository(given).filter(|_| !path.exists())
         {
             let text = gh::issues(repository, place)?;
+            let name = repository.to_owned();
             texts.push(Text {
-                file: repository.to_owned(),
-                key: repository.to_owned(),
+                origin: name.clone(),
+                key: name.clone(),
+                file: name,
                 text,
                 fault: None,
             });
@@ -107,7 +111,12 @@ fn file(path: &Path, shape: Shape, place: &Place) -> Result<Text> {
     let failed = |error| Error::io("read", path, error);
     let file = std::fs::File::open(path).map_err(failed)?;
     let bytes = bytes(file, path)?;
-    Ok(text(place.shown(path), key(path, shape, place), &bytes))
+    let mut text = text(place.shown(path), key(path, shape, place), &bytes);
+    let whole = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let project = place.project().ok().and_then(|project| std::fs::canonicalize(project).ok());
+    let inside = project.as_ref().and_then(|project| whole.strip_prefix(project).ok());
+    text.origin = inside.unwrap_or(&whole).display().to_string();
+    Ok(text)
 }
 
 fn stdin(shape: Shape) -> Result<Text> {
@@ -135,7 +144,13 @@ fn text(file: String, key: String, bytes: &[u8]) -> Text {
         let spot = Lines::new(&file, &good).spot(good.len());
         Told { spot, why: why.to_owned(), text: String::new() }
     });
-    Text { text: String::from_utf8_lossy(bytes).into_owned(), file, key, fault }
+    Text {
+        text: String::from_utf8_lossy(bytes).into_owned(),
+        origin: file.clone(),
+        file,
+        key,
+        fault,
+    }
 }
 
 /// The short name: the file's, or its folder's where every such file has the same name. Issues are called by their

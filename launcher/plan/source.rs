@@ -49,7 +49,7 @@ fn orders_of(path: &Path, voice: Voice) -> Result<Vec<(OrderId, Request)>> {
     let name = path.display().to_string();
     let key =
         path.file_stem().map_or_else(|| "plan".to_owned(), |s| s.to_string_lossy().into_owned());
-    let source = Source { file: &name, key: &key, text: &text };
+    let source = Source { file: &name, origin: &name, key: &key, text: &text };
     let reading = import::markdown::read(&source);
     for told in &reading.unusable {
         voice.remark(format_args!("{}: {}", told.spot, told.why));

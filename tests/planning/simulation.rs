@@ -72,7 +72,7 @@ impl Shop {
             most: if warm { 1 } else { usize::MAX },
             warm,
             idle: same.filter(idle).count().max(1),
-            only: None,
+            bounds: None,
             joined,
         };
         if wants.room == 0 {

@@ -134,7 +134,7 @@ fn choose(survey: &Survey, stage: &str, most: usize) -> usize {
     let pipeline = pipeline();
     let stage = pipeline.stage(stage).unwrap();
     let wants =
-        Wants { room: stage.batch, most, warm: false, idle: 1, only: None, joined: Vec::new() };
+        Wants { room: stage.batch, most, warm: false, idle: 1, bounds: None, joined: Vec::new() };
     survey.choose(stage, &wants, &mut |_, _| {}).unwrap().taken.len()
 }
 

@@ -10,6 +10,8 @@ mod looking;
 mod news;
 mod permit;
 mod record;
+mod recorder;
+mod summary;
 mod room;
 mod settle;
 mod taking;
@@ -30,7 +32,7 @@ use crate::failure::{Class, Failure, TurnEnd};
 use crate::floor::unix_now;
 use crate::order::OrderId;
 use crate::permits::Permit;
-use crate::plan::{Footprint, Reason};
+use crate::plan::Footprint;
 use crate::process;
 use crate::queue::Release;
 use crate::ruling::{self, Case, Ruling, Trouble};
@@ -42,7 +44,8 @@ use gating::Gated;
 use job::Job;
 use news::News;
 pub use permit::Door;
-use record::Record;
+pub use record::{Decision, Fate, GateRun, RECORD, Record, Work};
+use recorder::Recorder;
 
 /// How long a session may take to end by itself once its last turn is over.
 const GRACE: Duration = Duration::from_secs(5);
@@ -77,7 +80,7 @@ struct Batch<'a> {
     /// The right to run a session, until it ends.
     permit: Option<Permit>,
     /// Why it has taken what it has.
-    record: Record,
+    record: Recorder,
     /// A further order could not be had, for a reason that was told.
     no_more: bool,
     /// Claimed; their turns have not begun.
@@ -122,7 +125,7 @@ pub async fn run(
         used: 0,
         members: Vec::new(),
         permit: picked.permit,
-        record: Record::new(shop, &picked.session, &dir),
+        record: Recorder::new(shop, &picked.session, &dir),
         no_more: false,
         todo: VecDeque::new(),
         fixes: VecDeque::new(),
@@ -140,13 +143,14 @@ pub async fn run(
         picked_session: picked.session,
         dir,
     };
-    batch.put_on_record("at the start", picked.share, picked.reasons);
+    batch.record.add("at the start", picked.share, picked.reasons);
     for (claim, footprint) in picked.claims {
         batch.admit(claim, footprint);
     }
     batch.bury_worn_out().await?;
     let ran = Box::pin(batch.work()).await;
     batch.close("done").await;
+    batch.record.close(shop).await;
     ran?;
     Ok(batch.outcome)
 }
@@ -154,18 +158,13 @@ pub async fn run(
 impl Batch<'_> {
     fn admit(&mut self, claim: crate::queue::Claim, footprint: Footprint) {
         self.used += claim.request().weight.max(1) as usize;
+        self.record.admit(&claim);
         self.members.push((claim.id().clone(), footprint));
         let job = Job::new(self.shop, claim, &self.dir, self.alone);
         if job.gates_only(&self.shop.stage) {
             self.waiting.push_back(job);
         } else {
             self.todo.push_back(job);
-        }
-    }
-
-    fn put_on_record(&mut self, when: &str, share: String, reasons: Vec<Reason>) {
-        if let Err(error) = self.record.add(when, share, reasons) {
-            tracing::debug!(%error, "the record of the batch is not written");
         }
     }
 
@@ -198,6 +197,7 @@ impl Batch<'_> {
                 return Ok(());
             }
             self.show();
+            self.record.hear();
             let news = news::wait(self).await;
             self.was_full |= self.wait_for_room().await;
             self.act(news).await?;
@@ -253,6 +253,12 @@ impl Batch<'_> {
     async fn gated(&mut self, gated: Gated) -> Result<()> {
         let (job, reports) = match gated {
             Gated::Ruled(job, reports) => (*job, reports),
+            Gated::Arrived => {
+                self.outcome.decided += 1;
+                self.outcome.advanced += 1;
+                self.board.show(|status| status.advanced += 1);
+                return Ok(());
+            }
             Gated::Lost(order, why) => {
                 self.shop.tell(What::LostClaim { order, why });
                 return Ok(());

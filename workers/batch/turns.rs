@@ -192,8 +192,8 @@ impl Batch<'_> {
             room: self.shop.batch - self.used,
             most: 1,
             warm: true,
-            only: None,
             idle: 1 + self.shop.idle_others(),
+            bounds: Some(&self.shop.bounds),
             joined: self.in_hand(),
         };
         let door = &mut Door::default();
@@ -210,7 +210,7 @@ impl Batch<'_> {
         };
         let any = !picked.claims.is_empty();
         let when = format!("at turn {}", self.turns + 1);
-        self.put_on_record(&when, picked.share, picked.reasons);
+        self.record.add(&when, picked.share, picked.reasons);
         for (claim, footprint) in picked.claims {
             let orders = vec![claim.id().clone()];
             let why =

@@ -11,6 +11,8 @@ use serde::Deserialize;
 pub struct FloorConfig {
     /// How many agent sessions run at once over all stages. Unset: as many as there are workers.
     pub sessions: Option<NonZeroU32>,
+    /// The most orders of a batch that is put together by hand (`shopfloor run`).
+    pub max_batch_size: NonZeroU32,
     /// How much of every earlier phase must be through before a phase opens, 0 to 1.
     #[serde(deserialize_with = "part")]
     pub phase_gate: f64,
@@ -21,7 +23,12 @@ pub struct FloorConfig {
 
 impl Default for FloorConfig {
     fn default() -> Self {
-        Self { sessions: None, phase_gate: 0.8, ageing: Duration::from_secs(3600) }
+        Self {
+            sessions: None,
+            max_batch_size: NonZeroU32::new(20).unwrap_or(NonZeroU32::MIN),
+            phase_gate: 0.8,
+            ageing: Duration::from_secs(3600),
+        }
     }
 }
 
@@ -53,7 +60,13 @@ mod tests {
 
     #[test]
     fn a_setting_that_cannot_be_meant_names_its_line() {
-        for bad in ["sessions = 0", "phase_gate = 80.0", "phase_gate = -0.1", "session = 2"] {
+        for bad in [
+            "sessions = 0",
+            "max_batch_size = 0",
+            "phase_gate = 80.0",
+            "phase_gate = -0.1",
+            "session = 2",
+        ] {
             let error = read(&format!("[floor]\n{bad}\n")).unwrap_err().to_string();
             assert!(error.contains("line 2"), "{bad}: {error}");
         }

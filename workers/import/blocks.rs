@@ -100,7 +100,9 @@ impl Reader<'_> {
     }
 
     fn item(&mut self, range: Range<usize>) {
-        let after = self.text[range.clone()].trim_start_matches([' ', '\t', '>']);
+        // Where tabs are, the parser counts the end of the line before to it.
+        let after = self.text[range.clone()].trim_start_matches([' ', '\t', '>', '\n', '\r']);
+        let range = range.end - after.len()..range.end;
         let bullet = after.trim_start_matches(|c: char| c.is_ascii_digit());
         // One sign, after the digits of a numbered one.
         let rest = bullet.get(1..).unwrap_or_default().trim_start_matches([' ', '\t']);

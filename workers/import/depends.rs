@@ -27,6 +27,9 @@ pub(super) struct Clause {
     pub(super) unread: Option<String>,
 }
 
+/// The most characters between two brackets.
+const NEAR: usize = 2_000;
+
 /// The words that say it, the longer ones first; `true` for those that are ordinary English too, and count only with a colon or
 /// before a number.
 const KEYWORDS: [(&str, bool); 11] = [
@@ -50,7 +53,9 @@ pub(super) fn in_brackets(text: &str) -> Vec<Clause> {
     let mut from = 0;
     while let Some(open) = plain[from..].find(['(', '[']).map(|at| at + from) {
         let close = if plain.as_bytes()[open] == b'(' { ')' } else { ']' };
-        let Some(end) = plain[open..].find(close).map(|at| at + open) else {
+        // What is between brackets is short; a bracket that does not end is none.
+        let near = plain[open..].char_indices().take(NEAR);
+        let Some(end) = near.into_iter().find(|(_, c)| *c == close).map(|(at, _)| at + open) else {
             from = open + 1;
             continue;
         };

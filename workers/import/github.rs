@@ -32,7 +32,7 @@ enum Label {
 /// Reads a list of issues. The source's key is the repository, `owner/name`, where that is known.
 pub fn read(source: &Source<'_>) -> Reading {
     let lines = Lines::new(source.file, source.text);
-    let mut reading = Reading::of(source.file);
+    let mut reading = Reading::of(source);
     let text = source.text.trim_start_matches('\u{feff}');
     let skipped = source.text.len() - text.len();
     match serde_json::from_str::<Vec<&RawValue>>(text) {
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     fn issues(text: &str) -> Reading {
-        read(&Source { file: "issues.json", key: "github", text })
+        read(&Source { file: "issues.json", origin: "issues.json", key: "github", text })
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::state::State;
 /// Reads a file of JSON lines.
 pub fn read(source: &Source<'_>) -> Reading {
     let lines = Lines::new(source.file, source.text);
-    let mut reading = Reading::of(source.file);
+    let mut reading = Reading::of(source);
     let mut at = 0;
     for line in source.text.split_inclusive('\n') {
         let start = at + (line.len() - line.trim_start_matches([' ', '\t', '\u{feff}']).len());
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     fn lines(text: &str) -> Reading {
-        read(&Source { file: "work.jsonl", key: "work", text })
+        read(&Source { file: "work.jsonl", origin: "work.jsonl", key: "work", text })
     }
 
     #[test]

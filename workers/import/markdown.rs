@@ -1,21 +1,28 @@
 //! Plans in markdown: phases as headings, tasks as checkboxes, what stands under a task as its body.
 
+mod closing;
+mod loose;
+mod paragraph;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use super::blocks::{Block, Item, blocks};
-use super::depends::{Clause, Target};
-use super::groups::{Group, merged};
+use super::depends::Clause;
 use super::heading::{self, PhaseHeading};
 use super::mark;
 use super::note::{self, Subject, Tag};
-use super::number::{Named, Number};
-use super::spans::prose;
-use super::{Lines, Mark, Reading, Source, Spot, Told, Wanted, Wish, depends, task, words};
+use super::number::Number;
+use super::{Lines, Mark, Reading, Source, Spot, Told, Wish, depends, task, words};
+use loose::Loose;
+use paragraph::{label, parts, phase_heading};
 
 /// Reads a plan.
 pub fn read(source: &Source<'_>) -> Reading {
-    let blocks = blocks(source.text);
-    let mut reader = Reader::new(source, &blocks);
+    let loose = Loose::of(source.text);
+    let blocks = blocks(&loose.text);
+    let mut reader = Reader::new(source, &loose, &blocks);
     for (at, block) in blocks.iter().enumerate() {
         reader.block(at, block);
     }
@@ -40,6 +47,8 @@ struct Task {
 
 struct Reader<'a> {
     source: &'a Source<'a>,
+    /// What is read: the source, with its labels on paragraphs of their own.
+    loose: &'a Loose,
     lines: Lines<'a>,
     reading: Reading,
     plan: Option<String>,
@@ -66,8 +75,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(source: &'a Source<'a>, blocks: &[Block]) -> Self {
-        let text = source.text;
+    fn new(source: &'a Source<'a>, loose: &'a Loose, blocks: &[Block]) -> Self {
+        let text = loose.text.as_str();
         let has_phases = blocks.iter().any(|block| match block {
             Block::Heading { range, .. } | Block::Text { range } => {
                 phase_heading(&text[range.clone()]).is_some()
@@ -81,8 +90,9 @@ impl<'a> Reader<'a> {
         });
         Self {
             source,
-            lines: Lines::new(source.file, text),
-            reading: Reading::of(source.file),
+            loose,
+            lines: Lines::new(source.file, source.text),
+            reading: Reading::of(source),
             plan: None,
             phases: Vec::new(),
             shape: (has_phases, numbered),
@@ -98,19 +108,27 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn spot(&self, at: usize) -> Spot {
+        self.lines.spot(self.loose.original(at))
+    }
+
     fn told(&self, at: usize, why: impl Into<String>) -> Told {
-        Told { spot: self.lines.spot(at), why: why.into(), text: words::shown(self.lines.line(at)) }
+        Told {
+            spot: self.spot(at),
+            why: why.into(),
+            text: words::shown(self.lines.line(self.loose.original(at))),
+        }
     }
 
     fn block(&mut self, at: usize, block: &Block) {
         match block {
             Block::Heading { level, range } => {
-                self.heading(*level, range.start, &self.source.text[range.clone()]);
+                self.heading(*level, range.start, &self.loose.text[range.clone()]);
             }
-            Block::Text { range } => self.paragraph(range.start, &self.source.text[range.clone()]),
+            Block::Text { range } => self.paragraph(range.start, &self.loose.text[range.clone()]),
             Block::Item(item) => self.item(at, item),
             Block::Table { range } => {
-                let has_boxes = self.source.text[range.clone()].contains("[ ]");
+                let has_boxes = self.loose.text[range.clone()].contains("[ ]");
                 if has_boxes {
                     let told = self.told(
                         range.start,
@@ -150,7 +168,7 @@ impl<'a> Reader<'a> {
         self.checks = false;
         let known = self.phases.iter().position(|phase| phase.heading.label == found.label);
         let phase = known.unwrap_or(self.phases.len());
-        let spot = self.lines.spot(at);
+        let spot = self.spot(at);
         if found.sequential {
             let order = note::Order {
                 tag: Tag::Sequential,
@@ -207,14 +225,14 @@ impl<'a> Reader<'a> {
             let told = self.told(at, why);
             self.reading.unusable.push(told);
         }
-        let (here, spot) = (self.here.map(|(phase, _)| phase), self.lines.spot(at));
+        let (here, spot) = (self.here.map(|(phase, _)| phase), self.spot(at));
         self.notes.extend(orders.into_iter().map(|order| (order, here, spot.clone())));
     }
 
     fn item(&mut self, at: usize, item: &Item) {
         let task = item.parent.and_then(|parent| self.within.get(parent).copied().flatten());
         self.within[at] = task;
-        let head = self.source.text[item.head.clone()].trim_end();
+        let head = self.loose.text[item.head.clone()].trim_end();
         let found = mark::checkbox(head);
         if let Some(task) = task {
             return self.nested(task, item, head);
@@ -271,7 +289,7 @@ impl<'a> Reader<'a> {
     }
 
     fn task(&mut self, item: &Item, found: &mark::Checkbox<'_>, read: task::Words, rest_at: usize) {
-        let spot = self.lines.spot(item.range.start);
+        let spot = self.spot(item.range.start);
         let key = self.source.key;
         let (name, stem) = match &read.number {
             Some(number) => (number.to_string(), format!("{key}-{number}")),
@@ -288,7 +306,7 @@ impl<'a> Reader<'a> {
                 Mark::Open
             }
         };
-        wish.body = words::dedent(&self.source.text[item.head.end..item.range.end]);
+        wish.body = words::dedent(&self.loose.text[item.head.end..item.range.end]);
         if self.checks {
             wish.labels.push("verify".to_owned());
         }
@@ -297,7 +315,7 @@ impl<'a> Reader<'a> {
         }
         let at = self.tasks.len();
         let clauses = read.clauses.into_iter().map(|clause| {
-            let spot = self.lines.spot(rest_at + clause.range.start);
+            let spot = self.spot(rest_at + clause.range.start);
             (clause, spot)
         });
         let clauses = clauses.collect();
@@ -333,270 +351,16 @@ impl<'a> Reader<'a> {
                 self.numbers.entry(number).or_insert(task);
             }
         }
-        let spot = self.lines.spot(at);
+        let spot = self.spot(at);
         match depends::in_bullet(said) {
             Some(clause) => self.tasks[task].clauses.push((clause, spot)),
             None => {
                 for clause in depends::in_brackets(said) {
-                    let spot = self.lines.spot(at + clause.range.start);
+                    let spot = self.spot(at + clause.range.start);
                     self.tasks[task].clauses.push((clause, spot));
                 }
             }
         }
         self.reading.wishes[task].files.extend(task::declared_files(said));
     }
-
-    fn close(mut self) -> Reading {
-        let headings = std::mem::take(&mut self.task_headings);
-        let has_tasks = |number: &Number| {
-            self.numbers.range(number..).next().is_some_and(|(known, _)| known.is_within(number))
-        };
-        let lost = headings.into_iter().filter(|(number, _)| !has_tasks(number));
-        let lost: Vec<Told> = lost.map(|(_, told)| told).collect();
-        self.reading.unusable.extend(lost);
-        let groups = self.follow_notes();
-        self.number_phases();
-        self.group(&groups);
-        for at in 0..self.tasks.len() {
-            self.needs_of(at);
-        }
-        self.reading.totals.phases = self.phases.len();
-        self.reading.totals.parallel_phases =
-            self.phases.iter().filter(|phase| phase.parallel).count();
-        self.reading.totals.groups = groups.len();
-        self.reading.groups = groups;
-        self.reading.count();
-        self.reading
-    }
-
-    /// What the execution notes say: phases side by side, and the groups.
-    fn follow_notes(&mut self) -> Vec<Group> {
-        let mut groups = Vec::new();
-        for (order, here, spot) in std::mem::take(&mut self.notes) {
-            let phases: Option<Vec<usize>> = match (&order.of, here) {
-                (Subject::Phases(named), _) => {
-                    let named = |label: &str| {
-                        Number::parse(label)
-                            .is_some_and(|number| named.iter().any(|named| named.names(&number)))
-                    };
-                    let found = self
-                        .phases
-                        .iter()
-                        .enumerate()
-                        .filter(|(_, phase)| named(&phase.heading.label));
-                    Some(found.map(|(at, _)| at).collect())
-                }
-                (Subject::Here, Some(here)) => Some(vec![here]),
-                (Subject::Here, None) => Some(Vec::new()),
-                (Subject::Tasks(_), _) => None,
-            };
-            let members: Vec<usize> = match (&phases, &order.of) {
-                (Some(phases), _) => self.tasks_of(phases),
-                (None, Subject::Tasks(named)) => {
-                    named.iter().flat_map(|named| self.tasks_named(named)).collect()
-                }
-                (None, _) => Vec::new(),
-            };
-            match (order.tag, &phases) {
-                _ if members.is_empty() && phases.as_ref().is_none_or(Vec::is_empty) => {
-                    let why =
-                        "an execution note that names no task and no phase of this plan".to_owned();
-                    self.reading.unusable.push(Told {
-                        text: words::shown(&order.reason),
-                        spot,
-                        why,
-                    });
-                }
-                (Tag::Parallel, Some(phases)) => {
-                    for phase in phases {
-                        self.phases[*phase].parallel = true;
-                    }
-                }
-                // Tasks side by side are nothing new.
-                (Tag::Parallel, None) => {}
-                (Tag::Sequential, _) => {
-                    let name = subject_name(
-                        &order.of,
-                        here.map(|at| self.phases[at].heading.label.as_str()),
-                    );
-                    let mut members = members;
-                    members.sort_unstable();
-                    members.dedup();
-                    groups.push(Group { name, reason: order.reason, members });
-                }
-            }
-        }
-        groups.retain(|group| group.members.len() > 1);
-        merged(groups)
-    }
-
-    /// The tasks that these numbers name.
-    fn tasks_named(&self, named: &Named) -> Vec<usize> {
-        let mut tasks: Vec<usize> = match named {
-            Named::One(number) => self.numbers.get(number).copied().into_iter().collect(),
-            Named::Range(first, _) => {
-                let after = self.numbers.range(first..);
-                after.take_while(|(number, _)| named.names(number)).map(|(_, task)| *task).collect()
-            }
-        };
-        tasks.sort_unstable();
-        tasks.dedup();
-        tasks
-    }
-
-    fn tasks_of(&self, phases: &[usize]) -> Vec<usize> {
-        let found = self.tasks.iter().enumerate();
-        found
-            .filter(|(_, task)| task.phase.is_some_and(|phase| phases.contains(&phase)))
-            .map(|(at, _)| at)
-            .collect()
-    }
-
-    /// The phases as whole numbers. Their own, where they are whole numbers; else their places.
-    fn number_phases(&mut self) {
-        let own: Option<Vec<u32>> =
-            self.phases.iter().map(|phase| phase.heading.label.parse().ok()).collect();
-        let numbers = match own {
-            Some(own) => own,
-            None => {
-                for (at, phase) in self.phases.iter().enumerate() {
-                    let why =
-                        format!("phase {} is counted as phase {}", phase.heading.label, at + 1);
-                    let text = words::shown(&phase.heading.title);
-                    self.reading.remarks.push(Told { spot: phase.spot.clone(), why, text });
-                }
-                (1..=self.phases.len() as u32).collect()
-            }
-        };
-        for (task, wish) in self.tasks.iter().zip(&mut self.reading.wishes) {
-            let phase = task.phase.map(|at| (numbers[at], &self.phases[at]));
-            let by_number =
-                task.number.as_ref().filter(|number| number.depth() > 1).map(Number::first);
-            let number =
-                phase.map(|(number, _)| number).or(by_number.filter(|_| self.phases.is_empty()));
-            if let Some(number) = number {
-                wish.more.insert("phase".to_owned(), number.into());
-            }
-            if let Some((_, phase)) = phase {
-                if !phase.heading.title.is_empty() {
-                    wish.more.insert("phase_title".to_owned(), phase.heading.title.clone().into());
-                }
-                if phase.parallel {
-                    wish.more.insert("phase_parallel".to_owned(), true.into());
-                }
-            }
-        }
-    }
-
-    fn group(&mut self, groups: &[Group]) {
-        for group in groups {
-            let name = format!("{} {}", self.source.key, group.name);
-            for (nth, member) in group.members.iter().enumerate() {
-                let more = &mut self.reading.wishes[*member].more;
-                more.insert("group".to_owned(), name.clone().into());
-                more.insert("sequence".to_owned(), (nth + 1).into());
-                if !group.reason.is_empty() {
-                    more.insert("group_reason".to_owned(), group.reason.clone().into());
-                }
-            }
-        }
-    }
-
-    fn needs_of(&mut self, at: usize) {
-        for (clause, spot) in std::mem::take(&mut self.tasks[at].clauses) {
-            if let Some(unread) = clause.unread {
-                let why =
-                    format!("what it depends on could not be read: {}", words::shown(&unread));
-                let text = words::shown(&self.reading.wishes[at].title);
-                self.reading.unusable.push(Told { spot: spot.clone(), why, text });
-            }
-            for target in clause.targets {
-                for name in self.names_of(at, target) {
-                    let wanted = Wanted { name, reached: None, spot: spot.clone(), firm: true };
-                    let needs = &mut self.reading.wishes[at].needs;
-                    if !needs.iter().any(|known| known.name == wanted.name) {
-                        needs.push(wanted);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The external ids that a target stands for. A number that no task has is kept, and found out when needs are resolved.
-    fn names_of(&self, at: usize, target: Target) -> Vec<String> {
-        let id = |task: usize| self.reading.wishes[task].external_id.clone();
-        match target {
-            Target::Other(name) => vec![name],
-            Target::Tasks(named) => {
-                let mut names: Vec<String> = self.tasks_named(&named).into_iter().map(id).collect();
-                if names.is_empty() {
-                    names.push(format!("{}#{named}", self.source.key));
-                }
-                names
-            }
-            Target::Phases(named) => {
-                let phases = self.phases.iter().enumerate().filter(|(_, phase)| {
-                    Number::parse(&phase.heading.label).is_some_and(|number| named.names(&number))
-                });
-                let phases: Vec<usize> = phases.map(|(at, _)| at).collect();
-                let tasks = self.tasks_of(&phases).into_iter().filter(|task| *task != at);
-                let names: Vec<String> = tasks.map(id).collect();
-                if names.is_empty() {
-                    vec![format!("{}#phase {named}", self.source.key)]
-                } else {
-                    names
-                }
-            }
-        }
-    }
-}
-
-/// A heading, or a line that stands for one, that begins a phase. A sentence that begins with the word does not.
-fn phase_heading(text: &str) -> Option<PhaseHeading> {
-    let line = text.trim();
-    let heading = line.starts_with('#');
-    let bold = line.starts_with("**") && line.ends_with("**") && !line.contains('\n');
-    let underlined = line
-        .lines()
-        .nth(1)
-        .is_some_and(|under| !under.is_empty() && under.trim().trim_matches(['=', '-']).is_empty());
-    let first = line.lines().next().unwrap_or_default();
-    (heading || bold || underlined).then(|| heading::phase(first)).flatten()
-}
-
-/// How a group is called.
-fn subject_name(of: &Subject, here: Option<&str>) -> String {
-    let all = |named: &[Named]| named.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    match of {
-        Subject::Tasks(tasks) => all(tasks),
-        Subject::Phases(phases) => format!("phase {}", all(phases)),
-        Subject::Here => format!("phase {}", here.unwrap_or("?")),
-    }
-}
-
-/// A paragraph cut where a line begins with a bold label, or with a note.
-fn parts(text: &str) -> Vec<(usize, &str)> {
-    let mut starts = vec![0];
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let start = line.trim_start();
-        if at > 0
-            && (start.starts_with("**") || start.starts_with("__") || note::begins(start).is_some())
-        {
-            starts.push(at);
-        }
-        at += line.len();
-    }
-    let ends = starts.iter().skip(1).copied().chain([text.len()]);
-    starts.iter().zip(ends).map(|(start, end)| (*start, &text[*start..end])).collect()
-}
-
-/// The bold words that a part begins with.
-fn label(part: &str) -> Option<&str> {
-    let plain = prose(part);
-    let start = plain.trim_start();
-    let at = plain.len() - start.len();
-    let inside = start.strip_prefix("**").or_else(|| start.strip_prefix("__"))?;
-    let end = inside.find("**").or_else(|| inside.find("__"))?;
-    Some(&part[at + 2..at + 2 + end])
 }

@@ -58,6 +58,8 @@ pub const TITLE_LIMIT: usize = 200;
 pub struct Source<'a> {
     /// Its name as a person would type it, for messages.
     pub file: &'a str,
+    /// Its name from wherever a person stands: the `source` of its orders. The phases and groups of one source belong together.
+    pub origin: &'a str,
     /// A short name for what is in it: the beginning of ids. Two files with one key are one plan.
     pub key: &'a str,
     /// What stands in it.
@@ -69,6 +71,8 @@ pub struct Source<'a> {
 pub struct Reading {
     /// The file's name, as it was given.
     pub file: String,
+    /// Its name from wherever a person stands.
+    pub origin: String,
     /// What is wished for, in the order of the file; what is done already too.
     pub wishes: Vec<Wish>,
     /// Lines that look like part of the work and could not be used.
@@ -250,14 +254,14 @@ impl Wish {
     }
 
     /// The request it becomes, without its needs. An error names a field that has not the form it must have.
-    fn request(&self, file: &str) -> Result<Request, String> {
+    fn request(&self, origin: &str) -> Result<Request, String> {
         let mut request = Request::titled(self.title.clone());
         request.body.clone_from(&self.body);
         request.priority = self.priority;
         request.weight = self.weight;
         request.labels.clone_from(&self.labels);
         request.files.clone_from(&self.files);
-        request.source = Some(file.to_owned());
+        request.source = Some(origin.to_owned());
         let mut value = serde_json::to_value(&request).map_err(|error| error.to_string())?;
         if let Value::Object(fields) = &mut value {
             for (name, more) in &self.more {
@@ -273,9 +277,10 @@ impl Wish {
 }
 
 impl Reading {
-    /// A reading of `file` in which nothing stands yet.
-    fn of(file: &str) -> Self {
-        Self { file: file.to_owned(), ..Self::default() }
+    /// A reading of `source` in which nothing stands yet.
+    fn of(source: &Source<'_>) -> Self {
+        let (file, origin) = (source.file.to_owned(), source.origin.to_owned());
+        Self { file, origin, ..Self::default() }
     }
 
     /// Takes a wish in, and cuts what is too long of it.

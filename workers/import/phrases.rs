@@ -24,38 +24,37 @@ pub(super) fn needs(text: &str) -> Vec<Phrase> {
     let lower = plain.to_ascii_lowercase();
     let mut found: Vec<Phrase> = Vec::new();
     let mut at = 0;
-    while let Some((start, end)) = next_keyword(&lower, at) {
-        at = end;
-        if denied(&lower[..start]) {
+    for (start, end) in keywords(&lower) {
+        // Within what was read already, or taken back.
+        if start < at || denied(&lower[..start]) {
             continue;
         }
-        let colon = lower[..end].ends_with(':') || after_signs(&lower, end).1;
-        at = references(&plain, after_signs(&lower, end).0, colon, &mut found);
+        let (from, colon) = after_signs(&lower, end);
+        let colon = colon || lower[..end].ends_with(':');
+        at = references(&plain, from, colon, &mut found);
     }
     found
 }
 
-fn next_keyword(lower: &str, from: usize) -> Option<(usize, usize)> {
+/// Where each keyword stands, in order.
+fn keywords(lower: &str) -> Vec<(usize, usize)> {
     let begins_word =
         |at: usize| !lower[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_');
-    let hits = KEYWORDS.iter().filter_map(|word| {
-        let hit = lower[from..]
-            .match_indices(word)
-            .map(|(at, _)| at + from)
-            .find(|at| begins_word(*at))?;
-        Some((hit, hit + word.len()))
+    let hits = KEYWORDS.iter().flat_map(|word| {
+        let hits = lower.match_indices(word).filter(|(at, _)| begins_word(*at));
+        hits.map(|(at, word)| (at, at + word.len()))
     });
-    hits.min_by_key(|(start, end)| (*start, usize::MAX - end))
+    let mut hits: Vec<(usize, usize)> = hits.collect();
+    hits.sort_unstable();
+    hits
 }
 
 /// True when the words before take back what follows.
 fn denied(before: &str) -> bool {
-    let line = before.rsplit(['\n', '.', ';']).next().unwrap_or_default().trim_end();
-    let line = ["is", "are", "be", "was"]
-        .iter()
-        .find_map(|word| line.strip_suffix(word))
-        .unwrap_or(line)
-        .trim_end();
+    let near = before.char_indices().rev().nth(40).map_or(before, |(at, _)| &before[at..]);
+    let line = near.rsplit(['\n', '.', ';']).next().unwrap_or_default().trim_end();
+    let verb = ["is", "are", "be", "was"].iter().find_map(|word| line.strip_suffix(word));
+    let line = verb.unwrap_or(line).trim_end();
     ["not", "n't", "never", "no longer", "without being"].iter().any(|word| line.ends_with(word))
 }
 

@@ -76,12 +76,12 @@ pub fn resolve(
     };
     let wishes: Vec<(&Wish, &str)> = readings
         .iter()
-        .flat_map(|reading| reading.wishes.iter().map(|wish| (wish, reading.file.as_str())))
+        .flat_map(|reading| reading.wishes.iter().map(|wish| (wish, reading.origin.as_str())))
         .collect();
     let apart: Vec<(&Wish, &str)> =
         wishes.into_iter().filter(|(wish, _)| resolver.name(wish)).collect();
     let fresh: Vec<(&Wish, &str)> =
-        apart.into_iter().filter(|(wish, _)| resolver.is_fresh(wish)).collect();
+        apart.into_iter().filter(|(wish, origin)| resolver.is_fresh(wish, origin)).collect();
     // Who says its own id has it, wherever it stands.
     for (wish, _) in &fresh {
         resolver.keep_own_id(wish);
@@ -90,18 +90,17 @@ pub fn resolve(
         resolver.give_id(wish);
     }
     let mut blocked = resolver.blocked(&fresh);
-    for (wish, file) in &fresh {
+    for (wish, origin) in &fresh {
         let more = blocked.remove(wish.external_id.as_str()).unwrap_or_default();
-        resolver.order(wish, &more, file);
+        resolver.order(wish, &more, origin);
     }
     resolver.find_circles(&fresh);
     if resolver.faults.is_empty() { Ok(resolver.plan) } else { Err(resolver.faults) }
 }
 
 /// Two files of one name are not one file: another title in another place is another thing.
-fn is_another(there: &Standing, wish: &Wish) -> bool {
-    there.title != wish.title
-        && there.source.as_ref().is_some_and(|source| *source != wish.spot.file)
+fn is_another(there: &Standing, wish: &Wish, origin: &str) -> bool {
+    there.title != wish.title && there.source.as_ref().is_some_and(|source| *source != origin)
 }
 
 /// Where a name leads.
@@ -144,11 +143,11 @@ impl<'a> Resolver<'a> {
     }
 
     /// True when an order is to be made of it: it is not over, and not there already.
-    fn is_fresh(&mut self, wish: &'a Wish) -> bool {
+    fn is_fresh(&mut self, wish: &'a Wish, origin: &str) -> bool {
         let own = || wish.own_id.as_deref().and_then(|id| OrderId::parse(id).ok());
         let by_id = || own().filter(|id| self.known.orders.contains_key(id));
         let there = self.known.by_external.get(&wish.external_id);
-        if let Some(there) = there.filter(|there| is_another(there, wish)) {
+        if let Some(there) = there.filter(|there| is_another(there, wish, origin)) {
             let (name, from) = (&wish.external_id, there.source.as_deref().unwrap_or_default());
             let why = format!(
                 "{name} is in the queue already, from {from} and with another title ({}): give this file another name",
@@ -213,9 +212,9 @@ impl<'a> Resolver<'a> {
         id.or_else(by_id).map_or(Found::Nobody, Found::Order)
     }
 
-    fn order(&mut self, wish: &'a Wish, more: &[Wanted], file: &str) {
+    fn order(&mut self, wish: &'a Wish, more: &[Wanted], origin: &str) {
         let Some(id) = self.ids.get(wish.external_id.as_str()).cloned() else { return };
-        let mut request = match wish.request(file) {
+        let mut request = match wish.request(origin) {
             Ok(request) => request,
             Err(why) => {
                 return self
@@ -339,7 +338,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Vec<Reading> {
-        vec![jsonl::read(&Source { file: "w.jsonl", key: "w", text })]
+        vec![jsonl::read(&Source { file: "w.jsonl", origin: "w.jsonl", key: "w", text })]
     }
 
     fn known(orders: &[(&str, &str, &[&str])]) -> Known {

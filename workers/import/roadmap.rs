@@ -13,7 +13,7 @@ pub fn read(source: &Source<'_>) -> Reading {
     let mut reader = Reader {
         source,
         lines,
-        reading: Reading::of(source.file),
+        reading: Reading::of(source),
         section: None,
         names: BTreeMap::new(),
     };
@@ -125,7 +125,7 @@ mod tests {
     fn bullets_become_wishes() {
         let text = "# Roadmap\n\n## Next\n\n- **Item stacking**\n  - equal items only\n* [x] Crafting queue\n- ~~Trading~~\n1. Weather (depends: item-stacking)\n\
             - !?\n\n## Done\n\n- Saving\n\n| a |\n|---|\n| b |\n";
-        let reading = read(&Source { file: "r.md", key: "roadmap", text });
+        let reading = read(&Source { file: "r.md", origin: "r.md", key: "roadmap", text });
         let told = reading.wishes.iter().map(|wish| {
             let needs: Vec<&str> = wish.needs.iter().map(|need| need.name.as_str()).collect();
             format!("{} {:?} {:?} {:?}", wish.external_id, wish.mark, wish.body, needs)

@@ -10,7 +10,7 @@ const FRONT_LIMIT_BYTES: usize = 256 * 1024;
 /// Reads a work item.
 pub fn read(source: &Source<'_>) -> Reading {
     let lines = Lines::new(source.file, source.text);
-    let mut reading = Reading::of(source.file);
+    let mut reading = Reading::of(source);
     match item(source, &lines, &mut reading) {
         Ok(wish) => reading.take(wish),
         Err(told) => reading.unusable.push(told),
@@ -19,11 +19,10 @@ pub fn read(source: &Source<'_>) -> Reading {
     reading
 }
 
-/// Front matter and body, and the line on which the front matter begins.
+/// Front matter and body, and the byte at which the front matter begins.
 fn parts(text: &str) -> Result<(&str, &str, usize), &'static str> {
     let start = text.trim_start_matches('\u{feff}');
     let start = start.trim_start_matches(['\n', '\r']);
-    let skipped = text[..text.len() - start.len()].matches('\n').count();
     let fence = |line: &str, also: &str| {
         let line = line.trim_end();
         line == "---" || line == also
@@ -34,7 +33,8 @@ fn parts(text: &str) -> Result<(&str, &str, usize), &'static str> {
     let mut at = first;
     for line in rest {
         if fence(line, "...") {
-            return Ok((&start[first..at], &start[at + line.len()..], skipped + 2));
+            let begins = text.len() - start.len() + first;
+            return Ok((&start[first..at], &start[at + line.len()..], begins));
         }
         at += line.len();
         if at > FRONT_LIMIT_BYTES {
@@ -44,16 +44,22 @@ fn parts(text: &str) -> Result<(&str, &str, usize), &'static str> {
     Err("its front matter does not end: a line --- is missing")
 }
 
-/// What is being read: the front matter, and where it begins.
+/// What is being read: the front matter, and where it stands.
 struct Front<'a> {
-    file: &'a str,
+    lines: &'a Lines<'a>,
+    text: &'a str,
+    begins: usize,
     top: Node,
-    line: usize,
+}
+
+/// The byte after so many characters.
+fn byte_after(text: &str, characters: usize) -> usize {
+    text.char_indices().nth(characters).map_or(text.len(), |(at, _)| at)
 }
 
 impl Front<'_> {
     fn spot(&self, node: &Node) -> Spot {
-        Spot { file: self.file.to_owned(), line: self.line + node.line - 1, column: node.column }
+        self.lines.spot(self.begins + byte_after(self.text, node.at))
     }
 
     fn first(&self, keys: &[&str]) -> Option<&Node> {
@@ -85,18 +91,14 @@ impl Front<'_> {
 
 fn item(source: &Source<'_>, lines: &Lines<'_>, reading: &mut Reading) -> Result<Wish, Told> {
     let told = |spot: Spot, why: String| Told { text: source.key.to_owned(), spot, why };
-    let (front, body, line) =
+    let (text, body, begins) =
         parts(source.text).map_err(|why| told(lines.spot(0), why.to_owned()))?;
-    let top = yaml::read(front).map_err(|fault| {
-        let spot = Spot {
-            file: source.file.to_owned(),
-            line: line + fault.line.max(1) - 1,
-            column: fault.column,
-        };
+    let top = yaml::read(text).map_err(|fault| {
+        let spot = lines.spot(begins + byte_after(text, fault.at));
         told(spot, format!("its front matter can't be read: {}", fault.why))
     })?;
-    let front = Front { file: source.file, top, line };
-    let top_spot = Spot { file: source.file.to_owned(), line, column: 1 };
+    let front = Front { lines, text, begins, top };
+    let top_spot = lines.spot(begins);
     let id = front.text(&["id", "key", "ticket"]).unwrap_or_else(|| {
         let why = "it has no id; the file's name is taken for one".to_owned();
         reading.remarks.push(told(top_spot.clone(), why));
@@ -153,9 +155,6 @@ fn judge(front: &Front<'_>, wish: &mut Wish, reading: &mut Reading) {
             }
             Err(_) => unknown(node, "this time"),
         }
-    }
-    if let Some(phase) = said(&["phase"]).and_then(|node| node.text()?.parse::<u32>().ok()) {
-        wish.more.insert("phase".to_owned(), phase.into());
     }
 }
 
@@ -244,7 +243,7 @@ mod tests {
     use super::*;
 
     fn read_item(text: &str) -> Reading {
-        read(&Source { file: "items/ITEM-7.md", key: "ITEM-7", text })
+        read(&Source { file: "items/ITEM-7.md", origin: "items/ITEM-7.md", key: "ITEM-7", text })
     }
 
     const ITEM: &str = "---\nid: ITEM-7\ntitle: 'Stack: equal items'\ntype: bugfix\nstatus: active\npriority: high\neffort: small\n\

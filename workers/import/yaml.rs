@@ -15,10 +15,8 @@ const DEPTH_LIMIT: usize = 32;
 pub(super) struct Node {
     /// What it is.
     pub(super) value: Value,
-    /// Its line in the front matter, from 1.
-    pub(super) line: usize,
-    /// Its column in characters, from 1.
-    pub(super) column: usize,
+    /// Where it begins: how many characters stand before it.
+    pub(super) at: usize,
 }
 
 /// What a value is.
@@ -39,10 +37,8 @@ pub(super) enum Value {
 pub(super) struct Fault {
     /// The reason.
     pub(super) why: String,
-    /// The line, from 1.
-    pub(super) line: usize,
-    /// The column in characters, from 1.
-    pub(super) column: usize,
+    /// Where: how many characters stand before it.
+    pub(super) at: usize,
 }
 
 impl Node {
@@ -72,8 +68,7 @@ impl Node {
 
 /// A list or table that is being read: its place, the key that waits for its value, and what is in it.
 struct Open {
-    line: usize,
-    column: usize,
+    at: usize,
     table: bool,
     key: Option<Node>,
     items: Vec<Node>,
@@ -91,19 +86,16 @@ struct Builder {
 pub(super) fn read(text: &str) -> Result<Node, Fault> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| {
-            let at = error.marker();
-            Fault { why: error.info().to_owned(), line: at.line(), column: at.col() + 1 }
-        })?;
-        let (line, column) = (span.start.line(), span.start.col() + 1);
-        builder.hear(event, line, column)?;
+        let (event, span) = event
+            .map_err(|error| Fault { why: error.info().to_owned(), at: error.marker().index() })?;
+        builder.hear(event, span.start.index())?;
     }
-    Ok(builder.whole.unwrap_or(Node { value: Value::Null, line: 1, column: 1 }))
+    Ok(builder.whole.unwrap_or(Node { value: Value::Null, at: 0 }))
 }
 
 impl Builder {
-    fn hear(&mut self, event: Event<'_>, line: usize, column: usize) -> Result<(), Fault> {
-        let fault = |why: &str| Err(Fault { why: why.to_owned(), line, column });
+    fn hear(&mut self, event: Event<'_>, at: usize) -> Result<(), Fault> {
+        let fault = |why: &str| Err(Fault { why: why.to_owned(), at });
         match event {
             Event::Scalar(_, _, 1.., _)
             | Event::SequenceStart(1.., _)
@@ -113,7 +105,7 @@ impl Builder {
                 let plain = matches!(style, ScalarStyle::Plain);
                 let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let value = if null { Value::Null } else { Value::Text(text.into_owned()) };
-                self.put(Node { value, line, column })
+                self.put(Node { value, at })
             }
             Event::SequenceStart(..) | Event::MappingStart(..)
                 if self.open.len() == DEPTH_LIMIT =>
@@ -123,15 +115,15 @@ impl Builder {
             Event::SequenceStart(..) | Event::MappingStart(..) => {
                 let table = matches!(event, Event::MappingStart(..));
                 let (items, rows, keys) = (Vec::new(), Vec::new(), HashSet::new());
-                self.open.push(Open { line, column, table, key: None, items, rows, keys });
+                self.open.push(Open { at, table, key: None, items, rows, keys });
                 Ok(())
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                let Some(Open { line, column, table, items, rows, .. }) = self.open.pop() else {
+                let Some(Open { at, table, items, rows, .. }) = self.open.pop() else {
                     return Ok(());
                 };
                 let value = if table { Value::Table(rows) } else { Value::List(items) };
-                self.put(Node { value, line, column })
+                self.put(Node { value, at })
             }
             Event::DocumentStart(_) if self.whole.is_some() => {
                 fault("a second document is not read")
@@ -152,7 +144,7 @@ impl Builder {
                 let name = key.text().unwrap_or_default().to_owned();
                 if !name.is_empty() && above.keys.contains(&name) {
                     let why = format!("{name:?} stands here twice");
-                    return Err(Fault { why, line: key.line, column: key.column });
+                    return Err(Fault { why, at: key.at });
                 }
                 above.keys.insert(name);
                 above.rows.push((key, node));
@@ -191,7 +183,7 @@ mod tests {
                 "none": null, "empty": [], "long": "one two"})
         );
         let second = &read.get("list").unwrap().texts()[1].clone();
-        assert_eq!((second.line, second.column), (6, 3));
+        assert_eq!(second.at, text.find("'b").unwrap());
         assert_eq!(read.get("none").unwrap().texts().len(), 0);
     }
 
@@ -199,10 +191,10 @@ mod tests {
     fn what_is_broken_or_a_trap_is_refused_with_its_place() {
         let fault = |text: &str| {
             let fault = read(text).unwrap_err();
-            format!("{}:{} {}", fault.line, fault.column, fault.why)
+            format!("{} {}", fault.at, fault.why)
         };
         assert!(fault("a: 1\nb: [1, 2\nc: 3\n").starts_with(|c: char| c.is_ascii_digit()));
-        assert_eq!(fault("a: 1\na: 2\n"), "2:1 \"a\" stands here twice");
+        assert_eq!(fault("a: 1\na: 2\n"), "5 \"a\" stands here twice");
         assert!(fault("a: &x [1]\nb: *x\n").contains("&"));
         assert!(fault(&"- ".repeat(40)).contains("nested too deeply"));
         assert!(read(&"[".repeat(100_000)).is_err());

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
-use super::Survey;
-use crate::error::Result;
+use super::{Bounds, Survey};
+use crate::error::{Kind, Result};
 use crate::floor::unix_now;
 use crate::order::{Due, OrderId};
 use crate::plan::{
@@ -31,8 +31,8 @@ pub struct Wants<'a> {
     pub warm: bool,
     /// Idle workers of the stage, the one who asks counted.
     pub idle: usize,
-    /// Narrows the choice to these orders.
-    pub only: Option<&'a [OrderId]>,
+    /// Narrows the choice.
+    pub bounds: Option<&'a Bounds>,
     /// The orders it has in hand.
     pub joined: Vec<(OrderId, Footprint)>,
 }
@@ -111,14 +111,19 @@ type Tell<'t> = &'t mut dyn FnMut(&OrderId, String);
 impl Choice<'_> {
     /// Looks at what is ready, by rank, until there is enough to choose from. Whoever waits for something is set aside.
     fn gather(&mut self, tell: Tell<'_>) -> Result<()> {
+        if let Some(only) = self.wants.bounds.and_then(|bounds| bounds.only.as_ref()) {
+            return self.gather_of(only, tell);
+        }
         let enough = self.wants.room.saturating_add(SPARE);
         let mut seen: HashSet<OrderId> = HashSet::new();
         loop {
             let before = seen.len();
             for state in self.stage.takes.iter().rev() {
+                if !self.may_work_in(state) {
+                    continue;
+                }
                 for id in self.survey.queue.ready(state, seen.len() + enough)? {
-                    let wanted = self.wants.only.is_none_or(|only| only.contains(&id));
-                    if wanted && seen.len() < LOOKS && seen.insert(id.clone()) {
+                    if seen.len() < LOOKS && seen.insert(id.clone()) {
                         self.examine(&id, state, tell);
                     }
                 }
@@ -127,6 +132,75 @@ impl Choice<'_> {
                 return Ok(());
             }
         }
+    }
+
+    fn may_work_in(&self, state: &State) -> bool {
+        let bounds = self.wants.bounds;
+        bounds.is_none_or(|bounds| bounds.may_work_in(state, &self.survey.pipeline))
+    }
+
+    /// Looks at these orders and no others, wherever they stand among those that are ready.
+    fn gather_of(&mut self, only: &[OrderId], tell: Tell<'_>) -> Result<()> {
+        let mut others: Vec<Order> = Vec::new();
+        for id in only {
+            let order = match self.survey.queue.look(id) {
+                Ok(Some(order)) => order,
+                Ok(None) => continue,
+                Err(error) if error.kind() == Kind::BrokenOrder => {
+                    tell(id, error.to_string());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let rests = order.history.due.is_some_and(|due| due > unix_now());
+            let free = order.history.open.is_none() && !rests;
+            let here = self.stage.takes.contains(&order.state);
+            if free && here && self.may_work_in(&order.state) {
+                self.examine(id, &order.state, tell);
+            } else {
+                others.push(order);
+            }
+        }
+        self.wait_for_kin(&others, tell);
+        Ok(())
+    }
+
+    /// Orders of one batch that touch the same files and stop before they land must meet in one session: whoever came
+    /// late would find their files taken for good. So those that are here wait for those that are still to come.
+    fn wait_for_kin(&mut self, others: &[Order], tell: Tell<'_>) {
+        let early = self.wants.bounds.is_some_and(Bounds::stop_early);
+        if !self.touches || !early || self.wants.warm {
+            return;
+        }
+        let survey = self.survey;
+        let rank = |state: &State| survey.pipeline.rank(state);
+        // Before the first stage that touches files nobody knows what an order will touch.
+        let known_from = survey.pipeline.stages().iter().find(|stage| stage.tree != Tree::None);
+        let known_from = known_from.map_or(0, |stage| rank(stage.works_in()));
+        let coming: Vec<(&Order, Footprint)> = others
+            .iter()
+            .filter(|order| {
+                rank(&order.state) < rank(self.stage.works_in()) && order.hold.is_none()
+            })
+            .filter(|order| order.history.open.is_some() || survey.waits_now(order).is_none())
+            .filter_map(|order| {
+                let request = order.request.as_ref().ok()?;
+                Some((order, survey.footprint(&order.id, request)))
+            })
+            .collect();
+        self.found.retain(|one| {
+            let meets = |(other, print): &&(&Order, Footprint)| {
+                let unknown = rank(&other.state) < known_from;
+                unknown || one.footprint.meets(print, &|path| survey.common(path)).is_some()
+            };
+            let Some((kin, _)) = coming.iter().find(meets) else { return true };
+            let why = format!(
+                "waits for {}: should they touch the same files, they go in one session",
+                kin.id
+            );
+            tell(&one.order.id, why);
+            false
+        });
     }
 
     /// Adds an order to those that may be taken, when nothing that can be seen without a lock speaks against it.

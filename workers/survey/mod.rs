@@ -3,6 +3,7 @@
 //! Whoever takes orders that touch files does so under one lock, so that no two decide at the same time; it is held
 //! for the milliseconds of a decision and its claims, and the kernel frees it.
 
+mod bounds;
 mod decision;
 mod line;
 mod lock;
@@ -26,6 +27,7 @@ use crate::queue::{Order, Queue};
 use crate::stage::Pipeline;
 use crate::state::State;
 
+pub use bounds::Bounds;
 pub use decision::{Chosen, Ready, Wants};
 pub use lock::Deciding;
 
