@@ -103,6 +103,27 @@ fn an_order_stops_at_the_state_that_was_said_even_in_the_middle_of_a_stage() {
 }
 
 #[test]
+fn orders_that_touch_the_same_file_are_designed_in_one_session_and_none_is_left_waiting() {
+    // The specs take different times: without care the first would be at its tests before the others have come.
+    let acts = "[[act]]\norder = \"beta\"\nstage = \"spec\"\nms = 1500\n[[act]]\norder = \"gamma\"\nstage = \"spec\"\nms = 1500\n";
+    let house = House::with("", acts);
+    for id in THREE {
+        let added =
+            house.shopfloor(&["add", &format!("Do {id}"), "--id", id, "--file", "src/shared.sh"]);
+        assert!(added.status.success(), "{}", shown(&added));
+    }
+    for (lifecycle, end) in [("design", "IMPL"), ("build", "PLAYTEST")] {
+        let ran = run(&house, &["alpha", "beta", "gamma", "--lifecycle", lifecycle]);
+        assert!(ran.status.success(), "{lifecycle}: {}\n{}", shown(&ran), house.scene());
+        assert!(THREE.iter().all(|id| house.state(id) == end), "{}", house.scene());
+    }
+    let record: Value =
+        serde_json::from_slice(&fs::read(session(&house, "test").join("batch.json")).unwrap())
+            .unwrap();
+    assert_eq!(record["orders"].as_array().unwrap().len(), 3, "{record}");
+}
+
+#[test]
 fn one_that_fails_does_not_stop_the_rest() {
     let acts = "[[act]]\norder = \"bad\"\nstage = \"spec\"\nfiles = { \"work-order.md\" = \"no sections\" }\n";
     let house = House::with("", acts);

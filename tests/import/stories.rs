@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::full_disk::{fill, small_house};
 use crate::house::{House, shown};
 
 const PLAN: &str = "# Plan\n\n## Phase 1: Ground\n\n- [x] 1.1 Dig\n- [ ] 1.2 Fill (depends: 1.1)\n  - with sand\n\n## Phase 2: Walls\n\n\
@@ -247,6 +248,25 @@ fn an_import_that_was_cut_short_is_completed_by_the_same_again() {
         (told["orders"].as_array().unwrap().len(), told["present"].as_array().unwrap().len()),
         (0, 60)
     );
+}
+
+#[test]
+fn a_disk_that_runs_full_in_the_middle_leaves_the_queue_as_it_was() {
+    let Some((_disk, house)) = small_house(1, "") else { return };
+    let tasks: String = (1..=150)
+        .map(|nth| format!("- [ ] 1.{nth} Task\n  - {}\n", "words ".repeat(5_000)))
+        .collect();
+    fs::write(house.project().join("long.md"), &tasks).unwrap();
+    house.add(&["mine"]);
+    fill(&house, 3 * 1024);
+    let ran = house.shopfloor(&["import", "markdown", "long.md"]);
+    assert_eq!(ran.status.code(), Some(7), "{}", shown(&ran));
+    assert_eq!(orders(&house), ["mine"]);
+    let aside = fs::read_dir(house.project().join("work-orders/.floor/tmp")).unwrap().count();
+    assert_eq!(aside, 0, "nothing is left of it");
+    fs::remove_file(house.path("filler")).unwrap();
+    import(&house, &["markdown", "long.md"]);
+    assert_eq!(orders(&house).len(), 151);
 }
 
 #[test]

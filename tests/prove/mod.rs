@@ -4,6 +4,10 @@
 
 #![expect(clippy::print_stdout, reason = "the rows are the result")]
 
+mod by_hand;
+mod import;
+mod planning;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Child, Command, Stdio};

@@ -10,10 +10,20 @@ use rustix::io::Errno;
 
 use super::folder::{failed, sync_folder};
 use super::{FileQueue, disk};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::order::{OrderId, Request};
 use crate::queue::entries;
 use crate::state::State;
+
+/// An order that is built aside, and its place in the queue.
+#[derive(Debug)]
+struct Built {
+    aside: PathBuf,
+    place: PathBuf,
+}
+
+/// How many are built side by side.
+const TOGETHER: usize = 16;
 
 impl FileQueue {
     /// Makes all of these orders on hold, or none.
@@ -23,10 +33,10 @@ impl FileQueue {
         if let Some((id, _)) = orders.iter().find(|(id, _)| taken(id)) {
             return Err(entries::taken(id));
         }
-        let mut built: Vec<(PathBuf, PathBuf)> = Vec::new();
+        let mut built: Vec<Built> = Vec::new();
         let mut moved = 0;
         let done = self.build_all(orders, hold, &mut built).and_then(|()| {
-            for (aside, place) in &built {
+            for Built { aside, place } in &built {
                 rename(aside, place)?;
                 moved += 1;
             }
@@ -42,27 +52,52 @@ impl FileQueue {
         Ok(())
     }
 
+    /// Builds all of them aside. Their syncs are issued together, which the file system carries out as few.
     fn build_all(
         &self,
         orders: &[(OrderId, Request)],
         hold: &str,
-        built: &mut Vec<(PathBuf, PathBuf)>,
+        built: &mut Vec<Built>,
     ) -> Result<()> {
-        for (id, request) in orders {
-            let aside = self.new_tmp()?;
-            built.push((aside.clone(), self.folder.join(id.as_str())));
-            self.build(&aside, id, request, Some(hold))?;
+        for (id, _) in orders {
+            let (aside, place) = (self.new_tmp()?, self.folder.join(id.as_str()));
+            built.push(Built { aside, place });
         }
-        Ok(())
+        let part = orders.len().div_ceil(TOGETHER).max(1);
+        let mut parts = orders.chunks(part).zip(built.chunks(part));
+        let build = |(orders, built): (&[(OrderId, Request)], &[Built])| -> Result<()> {
+            for ((id, request), Built { aside, .. }) in orders.iter().zip(built) {
+                self.build(aside, id, request, Some(hold))?;
+            }
+            Ok(())
+        };
+        std::thread::scope(|threads| {
+            let own = parts.next();
+            let mut running = Vec::new();
+            for part in parts {
+                match std::thread::Builder::new().spawn_scoped(threads, move || build(part)) {
+                    Ok(thread) => running.push(thread),
+                    // No thread to be had: one after the other, then.
+                    Err(_) => build(part)?,
+                }
+            }
+            own.map_or(Ok(()), build)?;
+            for thread in running {
+                // A thread that panicked has built nothing that counts.
+                let unfinished = Error::new(Kind::Failed, "failed to build an order");
+                thread.join().unwrap_or(Err(unfinished))?;
+            }
+            Ok(())
+        })
     }
 
     /// Nothing of it is to stay: what was moved already is moved back first. They are on hold and nobody has heard of them.
-    fn take_back(&self, built: &[(PathBuf, PathBuf)], moved: usize, error: Error) -> Error {
+    fn take_back(&self, built: &[Built], moved: usize, error: Error) -> Error {
         let mut stay = 0;
-        for (aside, place) in built.iter().take(moved) {
+        for Built { aside, place } in built.iter().take(moved) {
             stay += usize::from(rename(place, aside).is_err());
         }
-        for (aside, _) in built {
+        for Built { aside, .. } in built {
             // Our own and never in the queue; what stays is reaped by the sweep.
             drop(std::fs::remove_dir_all(aside));
         }
@@ -99,7 +134,7 @@ mod tests {
         let order = |name: &str| (OrderId::parse(name).unwrap(), Request::titled(name));
         let mut built = Vec::new();
         queue.build_all(&[order("a"), order("b")], "why", &mut built).unwrap();
-        rename(&built[0].0, &built[0].1).unwrap();
+        rename(&built[0].aside, &built[0].place).unwrap();
         assert_eq!(queue.list().unwrap().orders.len(), 1);
         let error = queue.take_back(&built, 1, Error::usage("no"));
         assert_eq!((error.to_string().as_str(), error.next_step()), ("no", None));
