@@ -71,7 +71,7 @@ pub(super) async fn check(
         Ok(passing) => passing,
         Err(answer) => return Ok(answer),
     };
-    let unchanged = counted(frozen.files.len() - touched_frozen, "frozen file");
+    let unchanged = counted(frozen.files.len().saturating_sub(touched_frozen), "frozen file");
     let mut shown = format!("{passing}; {unchanged} unchanged");
     if !notebook.allowed.is_empty() {
         shown.push_str(&format!(", changed as tests_may_change lets: {}", some(&notebook.allowed)));

@@ -123,7 +123,7 @@ fn agrees(
     if basis == Basis::ExitCode {
         return Ok("the tests pass, twice (weaker proof: exit code only)".to_owned());
     }
-    let unchanged = counted(frozen.files.len() - claim.allowed.len(), "frozen file");
+    let unchanged = counted(frozen.files.len().saturating_sub(claim.allowed.len()), "frozen file");
     let told = showing::told(&new);
     ground.new = new;
     Ok(format!("the tests pass, twice; {told} among them; {unchanged} unchanged"))
