@@ -33,6 +33,8 @@ pub(crate) struct Outlook {
     pub(crate) now: u64,
     /// Phases by plan.
     phases: HashMap<String, Vec<Tally>>,
+    /// Those of each phase that are not through.
+    open: HashMap<(String, u32), Vec<OrderId>>,
     /// Groups, with those that are not through.
     groups: HashMap<RollKey, Vec<(u32, OrderId)>>,
     /// Who waits for whom.
@@ -69,6 +71,8 @@ impl Outlook {
     /// An outlook on what was seen.
     pub(crate) fn new(seen: Snapshot, survey: Survey, line: Line, breakers: Vec<Breaker>) -> Self {
         let mut phases: HashMap<String, BTreeMap<u32, Tally>> = HashMap::new();
+        let mut over: HashMap<(String, u32), u32> = HashMap::new();
+        let mut open: HashMap<(String, u32), Vec<OrderId>> = HashMap::new();
         let mut groups: HashMap<RollKey, Vec<(u32, OrderId)>> = HashMap::new();
         let mut dependants: HashMap<OrderId, Vec<OrderId>> = HashMap::new();
         for order in seen.orders.values() {
@@ -79,7 +83,15 @@ impl Outlook {
                 let plan = phases.entry(RollKey::plan(request)).or_default();
                 let tally = plan.entry(phase).or_insert(empty);
                 tally.parallel |= request.phase_parallel;
-                *(if through { &mut tally.done } else { &mut tally.open }) += 1;
+                let over = over.entry((RollKey::plan(request), phase)).or_insert(0);
+                *over = request.phase_over.max(*over);
+                if through {
+                    tally.done += 1;
+                } else {
+                    tally.open += 1;
+                    let of = (RollKey::plan(request), phase);
+                    open.entry(of).or_default().push(order.id.clone());
+                }
             }
             if let Some(group) = RollKey::group(request).filter(|_| !through) {
                 let place = request.sequence.unwrap_or(u32::MAX);
@@ -89,9 +101,15 @@ impl Outlook {
                 dependants.entry(need.id.clone()).or_default().push(order.id.clone());
             }
         }
+        for ((plan, phase), over) in over {
+            if let Some(tally) = phases.get_mut(&plan).and_then(|plan| plan.get_mut(&phase)) {
+                tally.done += over as usize;
+            }
+        }
         let phases = phases.into_iter().map(|(plan, by)| (plan, by.into_values().collect()));
         let mut outlook = Self {
             phases: phases.collect(),
+            open,
             seen,
             pipeline: stages::pipeline(),
             breakers,
@@ -130,17 +148,8 @@ impl Outlook {
     }
 
     /// The members of a plan's phase that are not through.
-    pub(crate) fn open_in_phase<'a>(
-        &'a self,
-        key: &'a RollKey,
-        number: u32,
-    ) -> impl Iterator<Item = &'a OrderId> {
-        self.seen.orders.values().filter_map(move |order| {
-            let request = order.request.as_ref().ok()?;
-            let open = order.state != State::READY_FOR_REVIEW;
-            let there = request.phase == Some(number) && RollKey::plan(request) == key.plan;
-            (open && there).then_some(&order.id)
-        })
+    pub(crate) fn open_in_phase(&self, key: &RollKey, number: u32) -> &[OrderId] {
+        self.open.get(&(key.plan.clone(), number)).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

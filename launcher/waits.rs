@@ -1,11 +1,12 @@
 //! Why an order waits, and whether it can still move by itself. Pure: facts in, answer out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use shopfloor::floor::Breaker;
 use shopfloor::holder::WorkerId;
 use shopfloor::order::OrderId;
-use shopfloor::plan::{Hindrance, Sight as _, Tally, earlier_phases, pulled_to};
+use shopfloor::plan::{self, Hindrance, Sight as _, Tally};
 use shopfloor::queue::Order;
 use shopfloor::stage::Pipeline;
 
@@ -91,20 +92,26 @@ pub(crate) fn moving<'a>(outlook: &'a Outlook, served: &BTreeSet<String>) -> BTr
     // From the ones that wait for nobody upwards: a circle is never reached.
     let mut moving: BTreeSet<&OrderId> = BTreeSet::new();
     loop {
-        let free = |(id, waits): &(&&OrderId, &Option<Hindrance>)| match waits {
+        // Whether a phase will open is the same question for all that wait for it.
+        let opens: RefCell<HashMap<(String, u32), bool>> = RefCell::default();
+        let free = |(_, waits): &(&&OrderId, &Option<Hindrance>)| match waits {
             None => true,
-            Some(Hindrance::Phase { key, gate, .. }) => {
-                let will_open = |tally: &Tally| {
+            Some(Hindrance::Phase { key, of, gate, .. }) => {
+                let asked = (key.plan.clone(), *of);
+                if let Some(known) = opens.borrow().get(&asked) {
+                    return *known;
+                }
+                let tallies = outlook.phases(&key.plan);
+                let earlier = plan::earlier_phases(*of, &tallies);
+                let earlier = tallies.iter().filter(|tally| earlier.contains(&tally.phase));
+                let will_open = earlier.into_iter().all(|tally| {
                     let open = outlook.open_in_phase(key, tally.phase);
-                    let more = open.filter(|id| moving.contains(id)).count();
-                    let left = tally.open.saturating_sub(more);
-                    Tally { done: tally.done + more, open: left, ..*tally }.opens(*gate)
-                };
-                let phases = outlook.phases(&key.plan);
-                let number = outlook.request(id).and_then(|request| request.phase);
-                let number = number.map_or(0, |number| pulled_to(id, number, outlook));
-                let earlier = earlier_phases(number, &phases);
-                phases.iter().filter(|tally| earlier.contains(&tally.phase)).all(will_open)
+                    let more = open.iter().filter(|id| moving.contains(id)).count();
+                    let open = tally.open.saturating_sub(more);
+                    Tally { done: tally.done + more, open, ..*tally }.opens(*gate)
+                });
+                opens.borrow_mut().insert(asked, will_open);
+                will_open
             }
             Some(waits) => waits.waits_for().iter().all(|id| moving.contains(id)),
         };

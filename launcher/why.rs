@@ -101,7 +101,7 @@ fn details(order: &Order, outlook: &Outlook) -> Vec<String> {
     if let Ok(request) = &order.request {
         if let Some(phase) = request.phase {
             let override_ =
-                if request.needs.is_empty() { "" } else { "; its needs stand above it" };
+                if request.waiting_phase().is_some() { "" } else { "; its needs stand above it" };
             told.push(format!("it is in phase {phase}{override_}"));
         }
         if let Some(group) = &request.group {
@@ -138,7 +138,7 @@ fn causes(hindrance: &Hindrance, outlook: &Outlook) -> Vec<String> {
     let mut told = Vec::new();
     let mut direct: Vec<OrderId> = hindrance.waits_for().into_iter().cloned().collect();
     if let Hindrance::Phase { key, tally, .. } = hindrance {
-        direct = outlook.open_in_phase(key, tally.phase).cloned().collect();
+        direct = outlook.open_in_phase(key, tally.phase).to_vec();
         let names: Vec<&str> = direct.iter().map(OrderId::as_str).collect();
         told.push(format!(
             "not through in phase {}: {}",
@@ -157,7 +157,7 @@ fn causes(hindrance: &Hindrance, outlook: &Outlook) -> Vec<String> {
         match waits::stand(order, outlook) {
             Stand::Waits(hindrance) if hindrance.may_pass() => match &hindrance {
                 Hindrance::Phase { key, tally, .. } => {
-                    next.extend(outlook.open_in_phase(key, tally.phase).cloned());
+                    next.extend_from_slice(outlook.open_in_phase(key, tally.phase));
                 }
                 hindrance => next.extend(hindrance.waits_for().into_iter().cloned()),
             },

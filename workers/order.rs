@@ -135,6 +135,12 @@ pub struct Request {
     /// Its phase runs beside the phases around it that say the same.
     #[serde(default, skip_serializing_if = "is_false")]
     pub phase_parallel: bool,
+    /// How much of its phase was through when it was taken in, and so never became an order.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub phase_over: u32,
+    /// What it needed was through when it was taken in. Like needs that are still there, this stands above its phase.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub needs_met: bool,
     /// A group of orders that are done one after the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
@@ -168,6 +174,11 @@ fn is_one(weight: &u32) -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_nothing(count: &u32) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_false(word: &bool) -> bool {
     !*word
 }
@@ -185,6 +196,8 @@ impl Request {
             weight: 1,
             phase: None,
             phase_parallel: false,
+            phase_over: 0,
+            needs_met: false,
             group: None,
             group_reason: None,
             sequence: None,
@@ -193,6 +206,11 @@ impl Request {
             source: None,
             more: serde_json::Map::new(),
         }
+    }
+
+    /// The phase that it waits for the earlier ones of; none when it said itself what it needs.
+    pub fn waiting_phase(&self) -> Option<u32> {
+        self.phase.filter(|_| self.needs.is_empty() && !self.needs_met)
     }
 
     /// Reads an `order.json`. The error names line and column.

@@ -42,7 +42,9 @@ pub(super) fn of(outlook: &Outlook, measured: &Measured) -> Graph {
         if let Ok(request) = &order.request {
             needs(order, request, outlook, &mut node);
             node.after.extend(before(order, request, outlook));
-            if request.needs.is_empty() && outlook.line.place(&order.id).is_none_or(|p| !p.begun) {
+            if request.waiting_phase().is_some()
+                && outlook.line.place(&order.id).is_none_or(|p| !p.begun)
+            {
                 let number = pulled.get(&order.id).copied().or(request.phase);
                 node.gates = shut(request, number, outlook, &gate_of);
             }

@@ -159,8 +159,10 @@ pub(crate) fn rolls_tell_how_phases_and_groups_stand(world: &mut dyn World) {
     assert_eq!(queue.members(&group).unwrap(), [(2, second)]);
     assert!(queue.archive(&first).unwrap() && queue.archive(&other).unwrap());
     assert_eq!(phases(), [tally(1, false, 1, 1), tally(7, true, 0, 1)], "put away counts as done");
+    make_with(&queue, "late", |request| (request.phase, request.phase_over) = (Some(1), 4));
+    assert_eq!(phases()[0], tally(1, false, 2, 5), "four were through before it was made");
     queue.sweep().unwrap();
-    assert_eq!(phases(), [tally(1, false, 1, 1), tally(7, true, 0, 1)]);
+    assert_eq!(phases(), [tally(1, false, 2, 5), tally(7, true, 0, 1)]);
 }
 
 pub(crate) fn only_what_is_ready_is_set_aside(world: &mut dyn World) {

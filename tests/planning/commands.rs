@@ -92,6 +92,28 @@ fn what_is_tried_again_stands_between_what_is_in_progress_and_what_is_ready() {
 }
 
 #[test]
+fn what_was_through_before_an_import_counts_for_its_phase_and_for_needs() {
+    let house = House::new();
+    let plan = "# Plan\n\n## Phase 1: x\n\n- [x] 1.1 a\n- [x] 1.2 b\n- [x] 1.3 c\n- [x] 1.4 d\n- [ ] 1.5 e\n\n\
+                ## Phase 2: y\n\n- [ ] 2.1 f\n- [ ] 2.2 g\n\n## Phase 3: z\n\n- [ ] 3.1 h (depends: 1.1)\n- [ ] 3.2 i\n";
+    std::fs::write(house.project().join("plan.md"), plan).unwrap();
+    let ran = house.shopfloor(&["import", "markdown", "--release", "plan.md"]);
+    assert!(ran.status.success(), "{}", shown(&ran));
+    let next = json(&house, &["next", "--json"]);
+    let titles: Vec<&str> = next["tasks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|task| task["title"].as_str().unwrap())
+        .collect();
+    // Four of five are 80 %; 3.1 needs what is done, which stands above its phase; 3.2 waits for phase 2.
+    assert_eq!(titles.len(), 4, "{next}");
+    assert!(["e", "f", "g", "h"].iter().all(|title| titles.contains(title)), "{titles:?}");
+    house.run("spec-worker", &["--until-idle"]);
+    assert_eq!(house.calls(), 4, "the workers see it the same way: {}", house.scene());
+}
+
+#[test]
 fn a_circle_is_found_when_it_is_written_and_names_itself() {
     let house = House::new();
     add(&house, &["First", "--id", "first", "--needs", "third", "--allow-missing"]);

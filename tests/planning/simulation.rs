@@ -123,7 +123,7 @@ impl Shop {
         if begun {
             return;
         }
-        if let Some(phase) = request.phase.filter(|_| request.needs.is_empty()) {
+        if let Some(phase) = request.waiting_phase() {
             let tallies = self.queue.phases(&RollKey::plan(&request)).unwrap();
             let shut = tallies.iter().any(|t| t.phase < phase && !t.parallel && !t.opens(0.8));
             let pulled = !self.survey.dependants(id).is_empty();

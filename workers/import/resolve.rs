@@ -94,6 +94,7 @@ pub fn resolve(
         let more = blocked.remove(wish.external_id.as_str()).unwrap_or_default();
         resolver.order(wish, &more, origin);
     }
+    resolver.count_over(readings);
     resolver.find_circles(&fresh);
     if resolver.faults.is_empty() { Ok(resolver.plan) } else { Err(resolver.faults) }
 }
@@ -222,12 +223,32 @@ impl<'a> Resolver<'a> {
             }
         };
         for need in wish.needs.iter().chain(more) {
+            request.needs_met |= matches!(self.find(&need.name), Found::Over(_));
             let Some(need) = self.need(wish, need) else { continue };
             if !request.needs.iter().any(|known: &Need| known.id == need.id) {
                 request.needs.push(need);
             }
         }
         self.plan.orders.push((id, request));
+    }
+
+    /// What is through never becomes an order, and still counts for its phase: the orders of the phase say how much it is.
+    fn count_over(&mut self, readings: &[Reading]) {
+        let mut over: HashMap<(&str, u64), u32> = HashMap::new();
+        for reading in readings {
+            for wish in reading.wishes.iter().filter(|wish| wish.mark.is_over()) {
+                let phase = wish.more.get("phase").and_then(serde_json::Value::as_u64);
+                if let Some(phase) = phase {
+                    *over.entry((reading.origin.as_str(), phase)).or_default() += 1;
+                }
+            }
+        }
+        for (_, request) in &mut self.plan.orders {
+            let of = (request.source.as_deref().unwrap_or_default(), request.phase.map(u64::from));
+            if let (source, Some(phase)) = of {
+                request.phase_over = over.get(&(source, phase)).copied().unwrap_or(0);
+            }
+        }
     }
 
     fn need(&mut self, wish: &Wish, wanted: &Wanted) -> Option<Need> {

@@ -20,6 +20,8 @@ pub enum Hindrance {
         key: RollKey,
         /// How it stands.
         tally: Tally,
+        /// The phase that the order counts as: its own, or the earliest one that waits for it.
+        of: u32,
         /// How far it has to be: 0 to 1.
         gate: f64,
     },
@@ -171,7 +173,7 @@ pub fn hindrance(
     if !unmet.is_empty() {
         return Some(Hindrance::Needs(unmet));
     }
-    let number = request.phase.filter(|_| !begun && request.needs.is_empty())?;
+    let number = request.waiting_phase().filter(|_| !begun)?;
     let plan = RollKey::plan(request);
     let phases = sight.phases(&plan);
     let shut = shut_by(number, &phases, rules.phase_gate)?;
@@ -179,11 +181,11 @@ pub fn hindrance(
     let pulled = pulled_to(id, number, sight);
     let tally = if pulled < number { shut_by(pulled, &phases, rules.phase_gate)? } else { shut };
     let key = RollKey { plan, roll: super::Roll::Phase(tally.phase) };
-    Some(Hindrance::Phase { key, tally, gate: rules.phase_gate })
+    Some(Hindrance::Phase { key, tally, of: pulled, gate: rules.phase_gate })
 }
 
 /// The earliest phase among an order's `own` and those of all that wait for it.
-pub fn pulled_to(id: &OrderId, own: u32, sight: &dyn Sight) -> u32 {
+fn pulled_to(id: &OrderId, own: u32, sight: &dyn Sight) -> u32 {
     let mut earliest = own;
     let mut seen = std::collections::HashSet::from([id.clone()]);
     let mut next = vec![id.clone()];

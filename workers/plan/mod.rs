@@ -21,7 +21,7 @@ mod tiers;
 pub use circles::circles;
 pub use conflicts::conflicts;
 pub use footprint::{Footprint, Overlap};
-pub use hindrance::{Hindrance, Rules, Sight, before_in_group, hindrance, pulled_to};
+pub use hindrance::{Hindrance, Rules, Sight, before_in_group, hindrance};
 pub use line::{InTheWay, Line, Place};
 pub use mentions::mentioned;
 pub use needs::{Known, Wait, Why, waits_for};

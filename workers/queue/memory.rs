@@ -283,6 +283,8 @@ impl Queue for MemoryQueue {
 
     fn phases(&self, plan: &str) -> Result<Vec<Tally>> {
         let mut tallies: BTreeMap<u32, Tally> = BTreeMap::new();
+        // Those that were through before the orders were made: each order of the phase says the same number.
+        let mut over: BTreeMap<u32, u32> = BTreeMap::new();
         let mut count = |request: &Request, through: bool| {
             let Some(phase) = request.phase.filter(|_| RollKey::plan(request) == plan) else {
                 return;
@@ -290,6 +292,8 @@ impl Queue for MemoryQueue {
             let empty = Tally { phase, parallel: false, open: 0, done: 0 };
             let tally = tallies.entry(phase).or_insert(empty);
             tally.parallel |= request.phase_parallel;
+            let over = over.entry(phase).or_insert(0);
+            *over = request.phase_over.max(*over);
             if through { tally.done += 1 } else { tally.open += 1 }
         };
         let orders = open(&self.orders);
@@ -297,6 +301,9 @@ impl Queue for MemoryQueue {
         let archived = open(&self.archived);
         let gone = archived.iter().filter(|(id, _)| !orders.contains_key(*id));
         gone.for_each(|(_, request)| count(request, true));
+        for (phase, tally) in &mut tallies {
+            tally.done += over.get(phase).map_or(0, |over| *over as usize);
+        }
         Ok(tallies.into_values().collect())
     }
 

@@ -12,7 +12,10 @@ use crate::order::{OrderId, Request};
 use crate::plan::{Roll, RollKey, Tally};
 use crate::state::State;
 
+/// In a phase's roll: it runs beside its neighbours.
 const PARALLEL: &str = "parallel";
+/// In a phase's roll, before a number: so many were through before the orders were made.
+const OVER: &str = "over.";
 
 impl FileQueue {
     fn rolls(&self) -> PathBuf {
@@ -49,6 +52,9 @@ impl FileQueue {
         let Roll::Phase(number) = key.roll else { return Ok(()) };
         if request.phase_parallel {
             drop(open(&roll.join(PARALLEL), true, true));
+        }
+        if request.phase_over > 0 {
+            drop(open(&roll.join(format!("{OVER}{}", request.phase_over)), true, true));
         }
         // Counted only while somebody waits for this phase.
         let gate = self.options.rules.phase_gate;
@@ -94,8 +100,13 @@ impl FileQueue {
             each_name(&roll.join(part), |_| count += 1)?;
             Ok(count)
         };
-        let parallel = roll.join(PARALLEL).exists();
-        Ok(Tally { phase, parallel, open: count("open")?, done: count("done")? })
+        let (mut parallel, mut over) = (false, 0);
+        each_name(roll, |name| {
+            parallel |= name == PARALLEL;
+            let more = name.strip_prefix(OVER).and_then(|number| number.parse().ok());
+            over = over.max(more.unwrap_or(0));
+        })?;
+        Ok(Tally { phase, parallel, open: count("open")?, done: count("done")? + over })
     }
 
     /// The members of a group that are not through, with their places.

@@ -125,9 +125,7 @@ fn phase_of(key: &str) -> Option<(u32, &str)> {
 /// True when a request still says what makes its order wait for `key`.
 pub(super) fn still_waits(request: &Request, key: &str) -> bool {
     match phase_of(key) {
-        Some((phase, _)) => {
-            request.needs.is_empty() && request.phase.is_some_and(|own| own > phase)
-        }
+        Some((phase, _)) => request.waiting_phase().is_some_and(|own| own > phase),
         None => request.needs.iter().any(|n| format!("{}@{}", n.id, n.reached) == key),
     }
 }
