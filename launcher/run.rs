@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use anyhow::Result;
 use serde_json::{Value, json};
 use shopfloor::batch::Record;
-use shopfloor::errand::{Errand, Standing, Wish, run_batch};
+use shopfloor::errand::{Asked, Errand, Standing, run_batch};
 use shopfloor::floor::{Floor, unix_now};
 use shopfloor::order::OrderId;
 use shopfloor::place::Place;
@@ -50,7 +50,7 @@ pub(crate) fn run(flags: &Run, given: &Places, place: &Place, voice: Voice) -> R
     let survey = place.survey(&ready.config, queue.clone(), &pipeline)?;
     let most = ready.config.floor.max_batch_size.get() as usize;
     let (lifecycle, until) = (flags.lifecycle.clone(), flags.until.clone());
-    let wish = Wish { ids, lifecycle, until, most };
+    let asked = Asked { ids, lifecycle, until, most };
     let began = unix_now();
     let mut ended = None;
     let work = |errand: &Errand| -> Result<()> {
@@ -82,7 +82,7 @@ pub(crate) fn run(flags: &Run, given: &Places, place: &Place, voice: Voice) -> R
         ended = Some(outcome);
         Ok(())
     };
-    let (errand, standings) = run_batch(wish, &survey, &pipeline, work)?;
+    let (errand, standings) = run_batch(asked, &survey, &pipeline, work)?;
     let rows = rows(&errand, standings, &*queue, &floor, began)?;
     tell(flags, &errand, &rows)?;
     let arrived = rows.values().all(|row| row.standing == Standing::Arrived);

@@ -13,7 +13,7 @@ use crate::survey::Survey;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct Asked {
     /// The orders.
     pub ids: Vec<OrderId>,
     /// The lifecycle they are in; unset: they may go all the way.
@@ -54,9 +54,9 @@ pub enum Standing {
 }
 
 impl Errand {
-    /// Checks a wish: the orders are there, not too many, in one lifecycle, and what is asked for lies before them.
-    pub fn new(wish: Wish, queue: &dyn Queue, pipeline: &Pipeline) -> Result<Self> {
-        let Wish { ids, lifecycle, until, most } = wish;
+    /// Checks what is asked for: the orders are there, not too many, in one lifecycle, and what is asked for lies before them.
+    pub fn new(asked: Asked, queue: &dyn Queue, pipeline: &Pipeline) -> Result<Self> {
+        let Asked { ids, lifecycle, until, most } = asked;
         let mut from = BTreeMap::new();
         let mut apart: Vec<OrderId> = Vec::new();
         for id in ids {
@@ -260,12 +260,12 @@ fn goal(lifecycle: Option<&Lifecycle>, until: Option<State>, pipeline: &Pipeline
 /// Runs a batch by hand: checks it, has `work` done, which is to run the stages until every order has arrived or will not
 /// move any more, and tells how each order stands. One that fails does not stop the rest.
 pub fn run_batch<E: From<Error>>(
-    wish: Wish,
+    asked: Asked,
     survey: &Survey,
     pipeline: &Pipeline,
     work: impl FnOnce(&Errand) -> std::result::Result<(), E>,
 ) -> std::result::Result<(Errand, BTreeMap<OrderId, Standing>), E> {
-    let errand = Errand::new(wish, &**survey.queue(), pipeline)?;
+    let errand = Errand::new(asked, &**survey.queue(), pipeline)?;
     if errand.look(survey, None)?.values().any(|standing| *standing == Standing::OnItsWay) {
         work(&errand)?;
     }

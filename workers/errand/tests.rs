@@ -35,20 +35,20 @@ fn scene(lines: &[&str]) -> Survey {
     Survey::new(queue, Floor::of_queue(folder), folder.to_owned(), pipeline(), &Config::default())
 }
 
-fn wish(ids: &[&str], lifecycle: Option<&str>, until: Option<State>) -> Wish {
+fn asked(ids: &[&str], lifecycle: Option<&str>, until: Option<State>) -> Asked {
     let lifecycle = lifecycle.map(|name| Lifecycle::called(name).unwrap());
-    Wish { ids: ids.iter().map(|name| id(name)).collect(), lifecycle, until, most: 3 }
+    Asked { ids: ids.iter().map(|name| id(name)).collect(), lifecycle, until, most: 3 }
 }
 
-fn errand(survey: &Survey, wish: Wish) -> Result<Errand> {
-    Errand::new(wish, &**survey.queue(), &pipeline())
+fn errand(survey: &Survey, asked: Asked) -> Result<Errand> {
+    Errand::new(asked, &**survey.queue(), &pipeline())
 }
 
 #[test]
 fn the_goal_and_the_stages_follow_from_the_lifecycle() {
     let survey = scene(&["a NEW", "b TESTS_PRE", "c IMPL", "d COMMIT"]);
     let told = |ids: &[&str], lifecycle, until| {
-        let errand = errand(&survey, wish(ids, lifecycle, until)).unwrap();
+        let errand = errand(&survey, asked(ids, lifecycle, until)).unwrap();
         format!("{} by {}", errand.until, errand.stages.join(" "))
     };
     assert_eq!(told(&["a", "b"], Some("design"), None), "IMPL by spec test");
@@ -64,7 +64,7 @@ fn the_goal_and_the_stages_follow_from_the_lifecycle() {
 fn what_does_not_belong_together_is_refused() {
     let survey = scene(&["a NEW", "b IMPL", "c FAILED", "d NEW", "e NEW", "f NEW"]);
     let why = |ids: &[&str], lifecycle, until| {
-        let error = errand(&survey, wish(ids, lifecycle, until)).unwrap_err();
+        let error = errand(&survey, asked(ids, lifecycle, until)).unwrap_err();
         assert!(error.next_step().is_some() || error.kind() == Kind::NotFound, "{error}");
         error.to_string()
     };
@@ -89,8 +89,8 @@ fn what_does_not_belong_together_is_refused() {
     assert!(why(&["a"], None, Some(State::FAILED)).contains("no order is driven"));
 }
 
-fn standings(survey: &Survey, wish: Wish) -> Vec<String> {
-    let standings = errand(survey, wish).unwrap().look(survey, None).unwrap();
+fn standings(survey: &Survey, asked: Asked) -> Vec<String> {
+    let standings = errand(survey, asked).unwrap().look(survey, None).unwrap();
     let told = standings.iter().map(|(id, standing)| match standing {
         Standing::Arrived => format!("{id} arrived"),
         Standing::OnItsWay => format!("{id} moves"),
@@ -104,19 +104,19 @@ fn standings(survey: &Survey, wish: Wish) -> Vec<String> {
 fn an_order_moves_only_as_long_as_these_orders_alone_can_move_it() {
     let survey = scene(&["a NEW", "b NEW a@IMPL", "c NEW a", "d NEW out", "out NEW", "e! NEW"]);
     assert_eq!(
-        standings(&survey, wish(&["a", "b", "c"], Some("design"), None)),
+        standings(&survey, asked(&["a", "b", "c"], Some("design"), None)),
         ["a moves", "b moves", "c stuck: waits for a to reach READY_FOR_REVIEW (it is in NEW)"]
     );
     assert_eq!(
-        standings(&survey, wish(&["d", "e"], Some("design"), None)),
+        standings(&survey, asked(&["d", "e"], Some("design"), None)),
         [
             "d stuck: waits for out to reach READY_FOR_REVIEW (it is in NEW)",
             "e stuck: it is on hold: why"
         ]
     );
-    assert_eq!(standings(&survey, wish(&["a", "c"], None, None)), ["a moves", "c moves"]);
+    assert_eq!(standings(&survey, asked(&["a", "c"], None, None)), ["a moves", "c moves"]);
     let served = BTreeSet::from(["test".to_owned()]);
-    let left = errand(&survey, wish(&["a"], None, None)).unwrap().look(&survey, Some(&served));
+    let left = errand(&survey, asked(&["a"], None, None)).unwrap().look(&survey, Some(&served));
     assert!(matches!(&left.unwrap()[&id("a")], Standing::Stuck(why) if why.contains("spec")));
 }
 
@@ -124,12 +124,12 @@ fn an_order_moves_only_as_long_as_these_orders_alone_can_move_it() {
 fn a_batch_that_has_nothing_to_do_starts_nobody_and_the_rest_is_told_by_id() {
     let survey = scene(&["a IMPL", "b NEW", "c NEW"]);
     let ran: std::result::Result<_, Error> =
-        run_batch(wish(&["a"], Some("design"), None), &survey, &pipeline(), |_| {
+        run_batch(asked(&["a"], Some("design"), None), &survey, &pipeline(), |_| {
             panic!("nothing to do")
         });
     assert_eq!(ran.unwrap().1[&id("a")], Standing::Arrived);
     let (errand, after) =
-        run_batch(wish(&["b", "c"], Some("design"), None), &survey, &pipeline(), |errand| {
+        run_batch(asked(&["b", "c"], Some("design"), None), &survey, &pipeline(), |errand| {
             assert_eq!(errand.stages, ["spec", "test"]);
             survey.queue().kick(&id("b"), &State::IMPL, "worked")?;
             survey.queue().kick(&id("c"), &State::FAILED, "did not work").map(|_| ())
@@ -143,7 +143,7 @@ fn a_batch_that_has_nothing_to_do_starts_nobody_and_the_rest_is_told_by_id() {
 #[test]
 fn an_order_that_is_sent_back_beyond_its_stages_is_stuck() {
     let survey = scene(&["a COMMIT"]);
-    let errand = errand(&survey, wish(&["a"], Some("release"), None)).unwrap();
+    let errand = errand(&survey, asked(&["a"], Some("release"), None)).unwrap();
     survey.queue().kick(&id("a"), &State::IMPL, "the union is red").unwrap();
     let standing = errand.look(&survey, None).unwrap().remove(&id("a"));
     assert_eq!(
