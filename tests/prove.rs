@@ -6,6 +6,7 @@
 
 mod by_hand;
 mod import;
+mod planning;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -4,5 +4,5 @@ mod commands;
 mod simulation;
 mod starving;
 mod side_by_side;
-mod patterns;
-mod permits;
+pub(crate) mod patterns;
+pub(crate) mod permits;

@@ -38,7 +38,7 @@ fn agents(pids: &BTreeSet<u32>) -> usize {
 }
 
 /// Runs `deed` while the agents are counted; the most there were at once, and how often they were counted.
-pub(crate) fn counted(house: &House, deed: impl FnOnce()) -> (usize, usize) {
+fn counted(house: &House, deed: impl FnOnce()) -> (usize, usize) {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let counter = scope.spawn(|| {
@@ -79,7 +79,7 @@ fn there_are_never_more_agents_than_permits() {
 }
 
 /// Kills workers while they work; how many. Fewer than would make the launcher give a stage up.
-pub(crate) fn kill_some(house: &House, seed: u64) -> usize {
+fn kill_some(house: &House, seed: u64) -> usize {
     let mut command = house.command("shopfloor");
     command.args(["start", "--until-idle"]).stdout(Stdio::null()).stderr(Stdio::null());
     let mut launcher = command.spawn().unwrap();
@@ -106,17 +106,23 @@ pub(crate) fn kill_some(house: &House, seed: u64) -> usize {
 
 #[test]
 fn there_are_never_more_agents_than_permits_though_workers_are_killed() {
+    let (most, killed) = a_round_of_killing(5);
+    assert!(killed >= 4, "only {killed} workers were killed");
+    assert!(most <= 2, "{most} agents at once");
+}
+
+/// Six orders go their way while workers are killed. The most agents at once, and how many workers were killed.
+pub(crate) fn a_round_of_killing(seed: u64) -> (usize, usize) {
     let house = House::with(TWO, SLOW);
     let ids: Vec<String> = (0..6).map(|n| format!("order-{n}")).collect();
     house.add(&ids.iter().map(String::as_str).collect::<Vec<_>>());
     let mut killed = 0;
-    let (most, _) = counted(&house, || killed = kill_some(&house, 5));
-    assert!(killed >= 4, "only {killed} workers were killed");
-    assert!(most <= 2, "{most} agents at once");
+    let (most, _) = counted(&house, || killed = kill_some(&house, seed));
     for id in &ids {
         assert_eq!(house.state(id), "READY_FOR_REVIEW", "{id}:\n{}", house.scene());
     }
     assert_eq!(left_over(&house.path("")), Vec::<String>::new());
+    (most, killed)
 }
 
 #[test]

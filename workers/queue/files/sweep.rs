@@ -9,7 +9,8 @@ use super::lock::{self, Held};
 use super::mutex::{self, Taken};
 use super::ready::Marker;
 use super::reconcile::reconcile;
-use super::{FileQueue, claims, liveness};
+use super::waiting::still_waits;
+use super::{FileQueue, claims, liveness, request};
 use crate::error::Result;
 use crate::holder::WorkerId;
 use crate::order::OrderId;
@@ -149,12 +150,16 @@ impl FileQueue {
             .cloned()
             .collect();
         swept.removed += self.remove_markers(&stale)?;
-        let enrolled = self.enroll_again(&locked.folder, &standing.state);
+        let request = request::read(&locked.folder)?.ok();
+        let enrolled = request.as_ref().is_some_and(|request| {
+            self.enroll(id, request, &standing.state);
+            request.phase.is_some() || request.group.is_some()
+        });
         let mut waits = false;
         for (state, key) in waiting {
             if wanted.is_some()
                 && *state == standing.state
-                && self.still_waits(&locked.folder, key)?
+                && request.as_ref().is_some_and(|request| still_waits(request, key))
             {
                 waits = true;
             } else {
@@ -162,11 +167,18 @@ impl FileQueue {
             }
         }
         if let Some(marker) = wanted.filter(|_| !waits) {
-            // Who is on a roll is made ready when all are on theirs: one made by hand must not overtake those before it.
-            match enrolled {
-                true => late.push((standing.state.clone(), marker)),
-                false => swept.added += usize::from(self.index.put(&standing.state, &marker)?),
-            }
+            // One that the index knows stays in it; what it waits for is found when it is looked at.
+            let known = markers.iter().any(|(_, found)| Some(found) == name.as_ref());
+            let unmet = request.as_ref().filter(|_| !known).and_then(|r| self.first_unmet(r));
+            swept.added += match unmet {
+                Some(key) => usize::from(self.waiting().put(&key, &standing.state, &marker)?),
+                // Who is on a roll is made ready when all are on theirs: one made by hand must not overtake those before it.
+                None if enrolled => {
+                    late.push((standing.state.clone(), marker));
+                    0
+                }
+                None => usize::from(self.index.put(&standing.state, &marker)?),
+            };
         }
         let holder = standing.journal.history.open.as_ref().map(|open| &open.worker);
         for worker in marks.iter().filter(|&worker| Some(worker) != holder) {

@@ -12,7 +12,7 @@ use super::FileQueue;
 use super::floor_files::{each_name, make_folder, names, open, remove};
 use super::folder::OrderFolder;
 use super::ready::{Index, Marker};
-use super::{request, state_file};
+use super::state_file;
 use crate::error::{Error, Result};
 use crate::order::{OrderId, Request};
 use crate::queue::Order;
@@ -122,6 +122,16 @@ fn phase_of(key: &str) -> Option<(u32, &str)> {
     Some((number.parse().ok()?, plan))
 }
 
+/// True when a request still says what makes its order wait for `key`.
+pub(super) fn still_waits(request: &Request, key: &str) -> bool {
+    match phase_of(key) {
+        Some((phase, _)) => {
+            request.needs.is_empty() && request.phase.is_some_and(|own| own > phase)
+        }
+        None => request.needs.iter().any(|n| format!("{}@{}", n.id, n.reached) == key),
+    }
+}
+
 impl FileQueue {
     pub(super) fn waiting(&self) -> Waiting<'_> {
         Waiting { root: self.floor.root().join("waiting"), index: &self.index }
@@ -224,18 +234,6 @@ impl FileQueue {
             }
         }
         Ok(still)
-    }
-
-    /// True when the request of the order in this folder still says what makes it wait for `key`.
-    pub(super) fn still_waits(&self, folder: &OrderFolder, key: &str) -> Result<bool> {
-        let Ok(request) = request::read(folder)? else { return Ok(false) };
-        let needs = || request.needs.iter().any(|n| format!("{}@{}", n.id, n.reached) == key);
-        Ok(match phase_of(key) {
-            Some((phase, _)) => {
-                request.needs.is_empty() && request.phase.is_some_and(|own| own > phase)
-            }
-            None => needs(),
-        })
     }
 
     /// The keys of phases that somebody waits for.
