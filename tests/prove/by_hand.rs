@@ -8,11 +8,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::row;
 use crate::house::{program, shown};
 
 const THREE: [&str; 3] = ["slugify", "shorten", "frequency"];
 const OTHERS: [&str; 2] = ["headline", "permalink"];
+
+/// A row of figure 5.
+fn row(what: &str, figure: &str, good: bool) {
+    super::row(&format!("5: {what}"), figure, good);
+}
 
 /// The demo's project in a folder of its own.
 struct Demo {

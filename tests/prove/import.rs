@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::row;
 use crate::house::{House, shown};
 
 const PLAN: &str = "# Plan\n\n## Phase 1: Ground\n\n**Execution Note:** Tasks 1.2-1.3 are [SEQUENTIAL] - one file\n\n- [x] 1.1 Dig\n- [ ] 1.2 Fill (depends: 1.1)\n\
@@ -19,6 +18,11 @@ const PLAN_BY_HAND: [u64; 7] = [2, 5, 1, 4, 1, 2, 0];
 
 const ITEM: &str = "---\nid: ITEM-1\ntitle: One\nstatus: active\npriority: high\neffort: large\nblocked_by:\n- ITEM-2\n---\n# ITEM-1: One\n\nText.\n";
 const BLOCKER: &str = "---\nid: ITEM-2\ntitle: Two\nstatus: open\n---\nText.\n";
+
+/// A row of figure 1.
+fn row(what: &str, figure: &str, good: bool) {
+    super::row(&format!("1: {what}"), figure, good);
+}
 
 /// One import, as JSON; `None` when it failed in any other way than by refusing.
 fn import(house: &House, shape: &str, paths: &[PathBuf], more: &[&str]) -> Option<Value> {
