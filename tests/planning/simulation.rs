@@ -342,3 +342,34 @@ fn a_live_order_that_waits_for_a_need_holds_nobody_up_with_its_files() {
     shop.run();
     assert!(shop.waits().is_empty(), "{:?}", shop.waits());
 }
+
+/// Found by the property above: a phase 2 order is looked at and set aside, and in the same look an order of phase 1 turns
+/// out to wait for it.
+#[test]
+fn an_order_that_is_roused_in_the_very_look_that_set_it_aside_is_taken_by_that_look() {
+    let made = |needs: &[usize], phase, group, weight| Made {
+        files: vec![],
+        needs: needs.to_vec(),
+        phase,
+        group,
+        weight,
+        priority: 0,
+    };
+    let second = |group| made(&[], Some(2), group, 0);
+    let all = requests(&[
+        second(None),
+        second(Some(0)),
+        second(None),
+        second(None),
+        second(None),
+        made(&[0], None, None, 0),
+        second(Some(0)),
+        made(&[], None, None, 3),
+        made(&[], None, None, 0),
+        second(None),
+        made(&[575, 231], Some(1), None, 0),
+    ]);
+    let mut shop = Shop::new(&all, 1, 25, 6_246_223_932_503_095_387);
+    shop.run();
+    assert!(shop.waits().is_empty(), "{:?}", shop.states());
+}

@@ -116,19 +116,26 @@ impl Choice<'_> {
         }
         let enough = self.wants.room.saturating_add(SPARE);
         let mut seen: HashSet<OrderId> = HashSet::new();
+        // One that was set aside and is ready again was roused by another that was looked at since: once more is enough.
+        let mut aside: HashSet<OrderId> = HashSet::new();
         loop {
-            let before = seen.len();
+            let before = (seen.len(), aside.len());
             for state in self.stage.takes.iter().rev() {
                 if !self.may_work_in(state) {
                     continue;
                 }
                 for id in self.survey.queue.ready(state, seen.len() + enough)? {
-                    if seen.len() < LOOKS && seen.insert(id.clone()) {
-                        self.examine(&id, state, tell);
+                    if seen.len() >= LOOKS {
+                        break;
+                    }
+                    let first = seen.insert(id.clone());
+                    if (first || aside.remove(&id)) && self.examine(&id, state, tell) && first {
+                        aside.insert(id);
                     }
                 }
             }
-            if self.found.len() >= enough || seen.len() == before || seen.len() >= LOOKS {
+            let looked = (seen.len(), aside.len()) != before;
+            if self.found.len() >= enough || !looked || seen.len() >= LOOKS {
                 return Ok(());
             }
         }
@@ -204,27 +211,34 @@ impl Choice<'_> {
     }
 
     /// Adds an order to those that may be taken, when nothing that can be seen without a lock speaks against it.
-    fn examine(&mut self, id: &OrderId, state: &State, tell: Tell<'_>) {
+    /// True when it was set aside.
+    fn examine(&mut self, id: &OrderId, state: &State, tell: Tell<'_>) -> bool {
         let survey = self.survey;
         if self.found.iter().any(|one| one.order.id == *id) {
-            return;
+            return false;
         }
         let order = match survey.queue.look(id) {
             Ok(Some(order)) => order,
-            Ok(None) => return,
-            Err(error) => return tell(id, error.to_string()),
+            Ok(None) => return false,
+            Err(error) => {
+                tell(id, error.to_string());
+                return false;
+            }
         };
         if let Some(why) = &order.hold {
-            return tell(id, format!("on hold: {why}"));
+            tell(id, format!("on hold: {why}"));
+            return false;
         }
         let begun = self.line.place(id).is_some_and(|place| place.begun);
         if let Some(hindrance) = survey.hindrance(&order, begun) {
             self.set_aside(&order, &hindrance);
-            return tell(id, hindrance.to_string());
+            tell(id, hindrance.to_string());
+            return true;
         }
         let plan = self.candidate(&order, state, begun);
         let footprint = plan.footprint.clone();
         self.found.push(Ready { order, state: state.clone(), footprint, plan });
+        false
     }
 
     fn candidate(&self, order: &Order, state: &State, begun: bool) -> Candidate {
