@@ -129,7 +129,11 @@ impl Choice<'_> {
                         break;
                     }
                     let first = seen.insert(id.clone());
-                    if (first || aside.remove(&id)) && self.examine(&id, state, tell) && first {
+                    if !first && !aside.remove(&id) {
+                        continue;
+                    }
+                    let waits = self.examine(&id, state, tell);
+                    if first && waits {
                         aside.insert(id);
                     }
                 }
