@@ -118,7 +118,7 @@ fn orders_that_touch_the_same_file_are_designed_in_one_session_and_none_is_left_
         assert!(THREE.iter().all(|id| house.state(id) == end), "{}", house.scene());
     }
     let record: Value =
-        serde_json::from_slice(&fs::read(session(&house, "test").join("batch.json")).unwrap())
+        serde_json::from_slice(&fs::read(session(&house, "test").join("record.json")).unwrap())
             .unwrap();
     assert_eq!(record["orders"].as_array().unwrap().len(), 3, "{record}");
 }
@@ -233,7 +233,7 @@ fn session(house: &House, stage: &str) -> std::path::PathBuf {
     let mut found =
         fs::read_dir(sessions).unwrap().flatten().map(|entry| entry.path()).filter(|path| {
             let record: Value =
-                serde_json::from_slice(&fs::read(path.join("batch.json")).unwrap_or_default())
+                serde_json::from_slice(&fs::read(path.join("record.json")).unwrap_or_default())
                     .unwrap_or_default();
             record["stage"] == stage
         });

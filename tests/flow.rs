@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::house::{House, WORKERS, left_over};
+use crate::house::{House, WORKERS, left_over, program};
 
 const STRAIGHT: [&str; 7] = [
     "NEW->TESTS_PRE",
@@ -287,4 +287,20 @@ fn an_order_waits_for_what_it_needs_and_starts_from_its_work() {
     house.run_all();
     assert_eq!(house.state("second"), "READY_FOR_REVIEW", "{}", house.scene());
     house.git(&["merge-base", "--is-ancestor", "shopfloor/first", "shopfloor/second"]);
+}
+
+/// The session's folder is also where the batch's record is kept: neither may be in the other's way.
+#[test]
+fn a_one_shot_command_finds_its_orders_where_its_contract_says() {
+    let sim = program("sim-agent").display().to_string();
+    let config = format!(
+        "[agent.once]\ndriver = \"command\"\nprogram = {sim:?}\nargs = [\"--oneshot\"]\nsimulated = true\n\n\
+         [stage.spec]\nagent = \"once\"\n"
+    );
+    let house = House::with(&config, "");
+    house.add(&["a", "b"]);
+    house.run("spec-worker", &["--agent", "once", "--until-idle"]);
+    for id in ["a", "b"] {
+        assert_eq!(house.state(id), "TESTS_PRE", "{}", house.scene());
+    }
 }

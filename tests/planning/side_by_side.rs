@@ -134,7 +134,7 @@ fn orders_that_touch_one_file_go_into_one_batch_one_after_the_other_and_the_reco
     assert_eq!(house.state("second"), "READY_FOR_REVIEW", "{}", house.scene());
     let sessions = house.project().join("work-orders/.floor/sessions");
     let records = std::fs::read_dir(sessions).unwrap().flatten().filter_map(|session| {
-        let text = std::fs::read_to_string(session.path().join("batch.json")).ok()?;
+        let text = std::fs::read_to_string(session.path().join("record.json")).ok()?;
         serde_json::from_str::<Value>(&text).ok()
     });
     let record = records.into_iter().find(|record| record["stage"] == "implement").unwrap();

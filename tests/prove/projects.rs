@@ -239,9 +239,18 @@ fn try_package(package: &Package, fetched: &Fetched) {
         row(&format!("{}: {}", package.name, order.id), &figure, good);
         if !good {
             println!("{}", house.scene());
+            println!("{}", heard(&house));
             println!("{}", shown(&house.shopfloor(&["show", order.id, "--evidence"])));
         }
     }
+}
+
+/// What the agent printed in its sessions.
+fn heard(house: &House) -> String {
+    let sessions = house.project().join("work-orders/.floor/sessions");
+    let folders = fs::read_dir(sessions).into_iter().flatten().flatten();
+    let said = folders.map(|folder| fs::read_to_string(folder.path().join("stream.txt")));
+    said.filter_map(Result::ok).collect()
 }
 
 /// Takes everything away, and writes beside the project what puts each part back.

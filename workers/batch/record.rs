@@ -1,4 +1,4 @@
-//! The record of a batch, `.floor/sessions/<sid>/batch.json`: which orders it took, when, why these and no others, and what
+//! The record of a batch, `.floor/sessions/<sid>/record.json`: which orders it took, when, why these and no others, and what
 //! became of each. What happened is folded from the events that were told, so that it says nothing of its own.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::plan::Reason;
 use crate::state::State;
 
 /// The name of its file in the session's folder.
-pub const RECORD: &str = "batch.json";
+pub const RECORD: &str = "record.json";
 
 /// The record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

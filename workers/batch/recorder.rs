@@ -1,4 +1,4 @@
-//! Keeps the record of a batch while it runs: for machines (`batch.json`), for people (`summary.md`, `tasks/<id>` links to the orders'
+//! Keeps the record of a batch while it runs: for machines (`record.json`), for people (`summary.md`, `tasks/<id>` links to the orders'
 //! folders), and what came of landing several together (`integration.md`).
 //!
 //! A record that can't be written stops nothing.
