@@ -8,6 +8,7 @@ use serde_json::json;
 use shopfloor::error::{Error, Kind};
 use shopfloor::floor::Floor;
 use shopfloor::order::{OrderId, Request};
+use shopfloor::plan::{Known, Wait, Why, waits_for};
 use shopfloor::queue::{Created, Queue};
 use shopfloor::stages;
 use shopfloor::state::State;
@@ -28,7 +29,9 @@ pub(crate) fn run(flags: &Add, place: &Place, voice: Voice) -> Result<Done> {
     let request = request(flags, place)?;
     let wanted = flags.id.as_deref().map(OrderId::parse).transpose()?;
     let queue = place.open_queue()?;
+    let own = wanted.clone().or_else(|| OrderId::from_title(&request.title));
     check_needs(flags, &*queue, &place.floor()?, wanted.as_ref(), voice)?;
+    check_circle(&request, &*queue, own.as_ref())?;
     let id = match wanted {
         Some(id) => create_as(&*queue, id, &request)?,
         None => create_from_title(&*queue, &request)?,
@@ -130,6 +133,24 @@ fn check_needs(
         }
     }
     Ok(())
+}
+
+/// An order that others wait for already must not wait for them.
+fn check_circle(request: &Request, queue: &dyn Queue, own: Option<&OrderId>) -> Result<()> {
+    let Some(own) = own.filter(|_| !request.needs.is_empty()) else { return Ok(()) };
+    let known = |id: &OrderId| {
+        let order = queue.look(id).ok().flatten()?;
+        let needs = order.request.map(|request| request.needs).unwrap_or_default();
+        let needs = needs.into_iter().map(|need| need.id).collect();
+        Some(Known { state: order.state, needs })
+    };
+    let circle = |wait: &Wait| matches!(wait.why, Why::Circle(_));
+    match waits_for(own, request, &stages::pipeline(), &known).into_iter().find(circle) {
+        Some(wait) => Err(Error::usage(format!("{own} can't be added: {wait}"))
+            .hint("leave one of these needs out")
+            .into()),
+        None => Ok(()),
+    }
 }
 
 fn create_as(queue: &dyn Queue, id: OrderId, request: &Request) -> Result<OrderId> {

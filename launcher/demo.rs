@@ -15,7 +15,6 @@ use std::time::Instant;
 use anyhow::Result;
 use shopfloor::error::{Error, Kind};
 use shopfloor::stop::Stop;
-use tokio::signal::unix::{SignalKind, signal};
 
 use self::folder::Folder;
 use self::launched::Launched;
@@ -25,14 +24,14 @@ use self::settings::Agent;
 use self::watch::Watch;
 use crate::flags::Demo;
 use crate::voice::{self, Done, Voice};
-use crate::waiting::wait_for;
+use crate::waiting::{listen, wait_for};
 
 /// Shows it. Whatever happens, the launcher is ended and the folder removed (or kept, where that was asked for).
 pub(crate) fn run(flags: &Demo, voice: Voice) -> Result<Done> {
     let agent = Agent::of(flags)?;
     wait_for(async {
         let stop = Stop::new();
-        listen(&stop)?;
+        listen(&stop, Stop::ask)?;
         let folder = Folder::make()?;
         let played = play(flags, &agent, &folder, voice, &stop).await;
         if flags.keep {
@@ -62,22 +61,6 @@ pub(crate) fn run(flags: &Demo, voice: Voice) -> Result<Done> {
             }
         }
     })?
-}
-
-/// Ctrl-C, TERM and a closed terminal are requests to stop.
-fn listen(stop: &Stop) -> Result<()> {
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
-        let mut asked = signal(kind).map_err(|error| {
-            Error::new(Kind::Failed, "failed to listen to signals").caused_by(error)
-        })?;
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            while asked.recv().await.is_some() {
-                stop.ask();
-            }
-        });
-    }
-    Ok(())
 }
 
 /// The demo from its first line to its last; `None` when somebody asked to stop.

@@ -1,5 +1,9 @@
 //! The command line.
 
+mod import;
+mod run;
+mod planning;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -8,6 +12,10 @@ use shopfloor::order::{Need, Priority};
 use shopfloor::place::Given;
 use shopfloor::stages::STAGES;
 use shopfloor::state::State;
+
+pub(crate) use import::{Import, Shape};
+pub(crate) use planning::{Next, Plan, Why};
+pub(crate) use run::{Batch, Run};
 
 /// Turns a folder of work orders into verified commits.
 ///
@@ -61,12 +69,11 @@ pub(crate) struct Places {
 impl Places {
     /// Where to look, as the library wants it.
     pub(crate) fn given(&self) -> Given {
-        Given {
-            dir: self.dir.clone(),
-            queue: self.queue.clone(),
-            logs: self.logs.clone(),
-            config: self.config.clone(),
-        }
+        // `plan --queue` names no folder.
+        let named = self.queue.clone().filter(|queue| !queue.as_os_str().is_empty());
+        let elsewhere = || std::env::var_os("SHOPFLOOR_QUEUE").map(PathBuf::from);
+        let queue = if named.is_none() && self.queue.is_some() { elsewhere() } else { named };
+        Given { dir: self.dir.clone(), queue, logs: self.logs.clone(), config: self.config.clone() }
     }
 }
 
@@ -77,14 +84,30 @@ pub(crate) enum Command {
     Init(Init),
     /// Take in one work order; prints its id
     Add(Add),
+    /// Take in a backlog: plans, work items, GitHub issues, JSON lines, a roadmap
+    Import(Import),
     /// Launch all workers and look after them until Ctrl-C
     Start(Start),
+    /// Drive exactly these orders up to a state, and stop
+    Run(Run),
+    /// The batches that were worked on: what each took, what became of it, what it cost
+    Batches(Batch),
     /// Stop the launcher and all workers, and check that nothing is left
     Stop(Stop),
     /// What stands where, who does what, what waits and why
     Status(Status),
     /// Everything about one order
     Show(Show),
+    /// What would be taken next, with the reason for each
+    Next(Next),
+    /// What can run side by side, the critical path, circles, conflicts, batches, an estimate
+    Plan(Plan),
+    /// Why an order waits
+    Why(Why),
+    /// Check the gates of an order again, from clean checkouts
+    Verify(Verify),
+    /// How healthy each gate is: runs, outcomes, times
+    Gates(Gates),
     /// Read or follow the logs of the workers, or what happened to one order
     Logs(Logs),
     /// Keep an order from being claimed; also while it is in progress
@@ -165,6 +188,7 @@ fn state(text: &str) -> Result<State, String> {
 Examples:
   shopfloor start
   shopfloor start --test-batch 10 --impl-batch 2 --parallel implement=2
+  shopfloor start --dry-run --parallel implement=2
   shopfloor start --until-idle && git log --oneline shopfloor/ready
   shopfloor start -d && tail -f logs/*-worker.log
 
@@ -186,6 +210,9 @@ pub(crate) struct Start {
     /// End when no order can move any more by itself
     #[arg(long)]
     pub(crate) until_idle: bool,
+    /// Show what would be launched and taken, and touch nothing
+    #[arg(long, conflicts_with_all = ["detach", "until_idle"])]
+    pub(crate) dry_run: bool,
     /// Print JSON lines: one when the workers are launched, one at the end
     #[arg(long)]
     pub(crate) json: bool,
@@ -283,11 +310,40 @@ pub(crate) struct Status {
 /// `show`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  shopfloor show item-stacking\n\nThe shape of --json is in docs/commands.md."
+    after_help = "Examples:\n  shopfloor show item-stacking\n  shopfloor show item-stacking --evidence\n\nThe shape of --json is in docs/commands.md."
 )]
 pub(crate) struct Show {
     /// The order
     pub(crate) id: String,
+    /// What the gates ran and found: commands, results, trees, tests by name, transcripts
+    #[arg(long)]
+    pub(crate) evidence: bool,
+    /// The same as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Runs the baseline, RED, GREEN and UNION of the order again and says of each: agree, disagree, could not run.
+Exit code 0 only when all agree, else 1.
+
+Examples:
+  shopfloor verify item-stacking
+  shopfloor verify item-stacking --json")]
+pub(crate) struct Verify {
+    /// The order
+    pub(crate) id: String,
+    /// The same as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `gates`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  shopfloor gates\n  shopfloor gates --json")]
+pub(crate) struct Gates {
     /// The same as JSON
     #[arg(long)]
     pub(crate) json: bool,

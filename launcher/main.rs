@@ -10,12 +10,20 @@ mod waiting;
 mod detect;
 mod init;
 mod add;
+mod import;
 mod snapshot;
+mod outlook;
 mod waits;
 mod orders;
 mod journal;
+mod evidence;
 mod show;
+mod verify;
+mod gates;
 mod lock;
+mod next;
+mod why;
+mod plan;
 mod status;
 mod logs;
 mod preflight;
@@ -25,7 +33,10 @@ mod idle;
 mod alarm;
 mod leftover;
 mod supervise;
+mod dry_run;
 mod start;
+mod run;
+mod batches;
 mod stop;
 mod demo;
 
@@ -79,10 +90,18 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
     match &cli.command {
         Command::Init(flags) => init::run(flags, &place, voice),
         Command::Add(flags) => add::run(flags, &place, voice),
+        Command::Import(flags) => import::run(flags, &place, voice),
         Command::Start(flags) => start::run(flags, &cli.places, &place, voice),
+        Command::Run(flags) => run::run(flags, &cli.places, &place, voice),
+        Command::Batches(flags) => batches::run(flags, &place),
         Command::Stop(flags) => stop::run(flags, &place, voice),
         Command::Status(flags) => status::run(flags, &place),
         Command::Show(flags) => show::run(flags, &place),
+        Command::Next(flags) => next::run(flags, &place, voice),
+        Command::Plan(flags) => plan::run(flags, &place, voice),
+        Command::Why(flags) => why::run(flags, &place),
+        Command::Verify(flags) => verify::run(flags, &place, voice),
+        Command::Gates(flags) => gates::run(flags, &place, voice),
         Command::Logs(flags) => logs::run(flags, &place, voice),
         Command::Hold(flags) => orders::hold(flags, &place, voice),
         Command::Release(flags) => orders::release(flags, &place, voice),

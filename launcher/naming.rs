@@ -1,8 +1,11 @@
 //! Orders by the name a person typed, and which one may have been meant.
 
+use std::path::PathBuf;
+
 use shopfloor::error::{Error, Kind, Result};
 use shopfloor::order::OrderId;
-use shopfloor::queue::Queue;
+use shopfloor::queue::files::FileQueue;
+use shopfloor::queue::{Order, Queue};
 
 /// The order that `text` names. An unknown one gets the names that are near to it.
 pub(crate) fn order_called(queue: &dyn Queue, text: &str) -> Result<OrderId> {
@@ -14,6 +17,39 @@ pub(crate) fn order_called(queue: &dyn Queue, text: &str) -> Result<OrderId> {
         Err(error) if error.kind() == Kind::BrokenOrder => Ok(id),
         Err(error) => Err(error),
         Ok(None) => Err(unknown_order(queue, text)),
+    }
+}
+
+/// An order that was found, in the queue or in the archive.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) order: Order,
+    pub(crate) folder: PathBuf,
+}
+
+/// The order that `text` names; where the queue has none, the newest of that name in the archive.
+pub(crate) fn order_or_archived(queue: &FileQueue, text: &str) -> Result<Found> {
+    let id = OrderId::parse(text).map_err(|error| error.of_kind(Kind::NotFound))?;
+    if let Some(order) = queue.look(&id)? {
+        return Ok(Found { order, folder: queue.paper_folder(&id) });
+    }
+    match queue.look_archived(&id)? {
+        Some((order, folder)) => Ok(Found { order, folder }),
+        None => Err(unknown_order(queue, text)),
+    }
+}
+
+/// The folder of the order that `text` names, also of a broken one; where the queue has none, that of the newest of that
+/// name in the archive.
+pub(crate) fn folder_of(queue: &FileQueue, text: &str) -> Result<(OrderId, PathBuf)> {
+    let id = OrderId::parse(text).map_err(|error| error.of_kind(Kind::NotFound))?;
+    let folder = queue.paper_folder(&id);
+    match folder.is_dir() {
+        true => Ok((id, folder)),
+        false => match queue.floor().archived(&id).pop() {
+            Some(folder) => Ok((id, folder)),
+            None => Err(unknown_order(queue, text)),
+        },
     }
 }
 

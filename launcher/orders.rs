@@ -1,5 +1,7 @@
 //! `hold`, `release`, `retry`, `kick`, `archive`: a person's hand on an order. Each counts at once, also while workers run.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use shopfloor::error::{Error, Kind};
 use shopfloor::order::OrderId;
@@ -69,8 +71,23 @@ pub(crate) fn retry(flags: &Ids, place: &Place, voice: Voice) -> Result<Done> {
                 return Ok(false);
             }
         };
-        moved(queue, &order, &to, "shopfloor retry", voice)
+        let moved = moved(queue, &order, &to, "shopfloor retry", voice)?;
+        waits(queue, id, place, voice)?;
+        Ok(moved)
     })
+}
+
+/// Says what an order waits for that was given another chance: it is taken only when that is there.
+fn waits(queue: &FileQueue, id: &OrderId, place: &Place, voice: Voice) -> Result<()> {
+    let config = place.read_config()?.unwrap_or_default();
+    let again: Arc<dyn Queue> = place.open_queue_to_look()?;
+    let survey = place.survey(&config, again, &stages::pipeline())?;
+    if let Some(order) = queue.look(id)?
+        && let Some(hindrance) = survey.waits_now(&order)
+    {
+        voice.remark(format_args!("it waits: {hindrance}"));
+    }
+    Ok(())
 }
 
 /// `shopfloor kick ID [--to STATE]`
@@ -97,6 +114,7 @@ pub(crate) fn kick(flags: &Kick, place: &Place, voice: Voice) -> Result<Done> {
         }
     };
     moved(&*queue, &order, &to, "shopfloor kick", voice)?;
+    waits(&queue, &id, place, voice)?;
     Ok(Done::Well)
 }
 

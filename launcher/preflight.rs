@@ -10,7 +10,6 @@ use shopfloor::queue::files::FileQueue;
 use shopfloor::stages::{self, STAGES};
 
 use crate::detect;
-use crate::flags::Start;
 use crate::voice::Voice;
 use crate::waiting::{cookie, wait_for};
 use shopfloor::place::Place;
@@ -27,7 +26,12 @@ pub(crate) struct Ready {
 }
 
 /// Looks at everything. All faults are told; the last one is the error.
-pub(crate) fn look(flags: &Start, place: &Place, voice: Voice) -> Result<Ready> {
+pub(crate) fn look(
+    agent: Option<&str>,
+    workers_dir: Option<&Path>,
+    place: &Place,
+    voice: Voice,
+) -> Result<Ready> {
     place.project()?;
     let config = place.need_config()?;
     config.check_stages(&stages::pipeline())?;
@@ -35,8 +39,8 @@ pub(crate) fn look(flags: &Start, place: &Place, voice: Voice) -> Result<Ready> 
     let mut faults = Vec::new();
     faults.extend(repository(&config, &queue, place, voice).err());
     faults.extend(test_command(&config, place).err());
-    faults.extend(agents(&config, flags.agent.as_deref(), place));
-    let programs = programs(flags);
+    faults.extend(agents(&config, agent, place));
+    let programs = programs(workers_dir);
     match &programs {
         Ok(folder) => faults.extend(workers(folder)),
         Err(_) => {
@@ -49,6 +53,24 @@ pub(crate) fn look(flags: &Start, place: &Place, voice: Voice) -> Result<Ready> 
         return Err(last.into());
     }
     Ok(Ready { config, queue, programs: programs? })
+}
+
+/// What would keep a launcher from starting, found without touching anything: neither the queue nor the repository is
+/// opened.
+pub(crate) fn faults(
+    agent: Option<&str>,
+    workers_dir: Option<&Path>,
+    place: &Place,
+) -> Result<(Config, Vec<String>)> {
+    place.project()?;
+    let config = place.need_config()?;
+    config.check_stages(&stages::pipeline())?;
+    let mut faults: Vec<Error> = test_command(&config, place).err().into_iter().collect();
+    faults.extend(agents(&config, agent, place));
+    if let Ok(folder) = programs(workers_dir) {
+        faults.extend(workers(&folder));
+    }
+    Ok((config, faults.iter().map(ToString::to_string).collect()))
 }
 
 /// The project is a git repository with a commit, and fits the configuration. Uncommitted work is only warned of.
@@ -131,8 +153,8 @@ fn program_of(name: &str, agent: &AgentConfig, place: &Place) -> Result<(), Erro
 }
 
 /// The folder of the worker programs: where `shopfloor` itself is.
-fn programs(flags: &Start) -> std::io::Result<PathBuf> {
-    if let Some(folder) = &flags.workers_dir {
+pub(crate) fn programs(given: Option<&Path>) -> std::io::Result<PathBuf> {
+    if let Some(folder) = given {
         return std::path::absolute(folder);
     }
     let own = std::env::current_exe()?.canonicalize()?;

@@ -14,10 +14,11 @@ use shopfloor::queue::{Order, Queue as _};
 use shopfloor::stages;
 use shopfloor::state::State;
 
+use crate::evidence;
 use crate::flags::Show;
 use crate::journal;
-use crate::naming::{order_called, unknown_order};
-use crate::snapshot::{self, Snapshot};
+use crate::naming::{folder_of, order_called, unknown_order};
+use crate::snapshot;
 use crate::voice::{self, Done, line, moment, plain};
 use crate::waits::{self, Stand};
 use shopfloor::place::Place;
@@ -40,6 +41,10 @@ struct Scene {
 /// Shows one order.
 pub(crate) fn run(flags: &Show, place: &Place) -> Result<Done> {
     let queue = place.open_queue_to_look()?;
+    if flags.evidence {
+        let (id, folder) = folder_of(&queue, &flags.id)?;
+        return evidence::run(id.as_str(), &folder, flags.json);
+    }
     let id = order_called(&*queue, &flags.id)?;
     let order = match queue.look(&id) {
         Ok(Some(order)) => order,
@@ -53,11 +58,12 @@ pub(crate) fn run(flags: &Show, place: &Place) -> Result<Done> {
         Err(error) => return Err(error.into()),
     };
     let floor = place.floor()?;
-    let seen = Snapshot::around(&order, &*queue, &floor);
-    let breakers = snapshot::breakers(&floor);
-    let stand = waits::stand(&order, &seen, &stages::pipeline(), &breakers, unix_now());
+    let config = place.read_config().ok().flatten().unwrap_or_default();
+    let survey = place.survey(&config, queue.clone(), &stages::pipeline())?;
+    let (breakers, waits) = (snapshot::breakers(&floor), |order: &Order| survey.waits_now(order));
+    let stand = waits::stand_of(&order, &stages::pipeline(), &breakers, unix_now(), &waits);
     let folder = place.papers(&id)?;
-    let (papers, evidence) = (papers(&folder), evidence(&folder));
+    let (papers, evidence) = (papers(&folder), proofs(&folder));
     let entries = journal::read(&folder);
     let worktree = worktree(&id, &queue, place);
     let scene = Scene { order, stand, entries, folder, papers, evidence, worktree };
@@ -91,7 +97,7 @@ fn papers(folder: &Path) -> Vec<String> {
 }
 
 /// The files below `evidence/`, relative to the order's folder.
-fn evidence(folder: &Path) -> Vec<String> {
+fn proofs(folder: &Path) -> Vec<String> {
     let walk = walkdir::WalkDir::new(folder.join("evidence")).max_depth(4).sort_by_file_name();
     let files = walk.into_iter().flatten().filter(|entry| entry.file_type().is_file());
     let names = files.filter_map(|file| {
@@ -108,7 +114,7 @@ pub(crate) fn stand_told(stand: &Stand) -> String {
         Stand::Held(why) if why.trim().is_empty() => "on hold".to_owned(),
         Stand::Held(why) => format!("on hold: {}", line(why, 200)),
         Stand::Broken(why) => format!("broken: {}", line(why, 200)),
-        Stand::Needs(unmet) => unmet.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        Stand::Waits(hindrance) => line(&hindrance.to_string(), 400),
         Stand::Rests(until) => format!("rests until {}", moment(*until)),
         Stand::Paused(until) => format!("its stage pauses until {}", moment(*until)),
         Stand::Ready => "waits for a free worker".to_owned(),

@@ -34,17 +34,6 @@ impl Snapshot {
         Ok(seen)
     }
 
-    /// Looks only at what `order` needs.
-    pub(crate) fn around(order: &Order, queue: &dyn Queue, floor: &Floor) -> Self {
-        let mut seen = Self::default();
-        seen.orders.insert(order.id.clone(), order.clone());
-        for need in order.request.iter().flat_map(|request| &request.needs) {
-            seen.look(queue, need.id.clone());
-        }
-        seen.find_archived(floor);
-        seen
-    }
-
     fn look(&mut self, queue: &dyn Queue, id: OrderId) {
         match queue.look(&id) {
             Ok(Some(order)) => {

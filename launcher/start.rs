@@ -2,23 +2,27 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::json;
+use shopfloor::config::Config;
 use shopfloor::error::{Error, Kind};
 use shopfloor::floor::Floor;
 use shopfloor::order::OrderId;
 use shopfloor::queue::Queue;
-use shopfloor::stages::STAGES;
+use shopfloor::stages::{self, STAGES};
 use shopfloor::state::State;
 
 use crate::crew::{self, Post};
-use crate::flags::{Places, Start};
+use crate::dry_run;
+use crate::flags::{Batches, Places, Start};
+use crate::idle::Over;
 use crate::leftover;
 use crate::lock::{self, LauncherLock, Record, Runner};
-use crate::preflight::{self, Ready};
+use crate::preflight;
 use crate::snapshot::Snapshot;
 use crate::supervise::{self, Outcome, Plan};
 use crate::voice::{self, Done, Voice};
@@ -33,34 +37,59 @@ pub(crate) fn run(flags: &Start, given: &Places, place: &Place, voice: Voice) ->
         // A session of our own: the terminal's end is not ours. It fails only when we lead one already.
         rustix::process::setsid().ok();
     }
-    let ready = preflight::look(flags, place, voice)?;
+    let (agent, workers_dir) = (flags.agent.as_deref(), flags.workers_dir.as_deref());
+    let crew = Crew {
+        batches: &flags.batches,
+        parallel: &flags.parallel,
+        agent,
+        stages: STAGES.map(|stage| stage.name).to_vec(),
+        more: Vec::new(),
+    };
+    if flags.dry_run {
+        let (config, faults) = preflight::faults(agent, workers_dir, place)?;
+        let programs = preflight::programs(workers_dir)?;
+        let posts = crew.posts(given, place, &config, &programs, voice)?;
+        return dry_run::run(flags, &posts, &faults, place, voice);
+    }
+    let ready = preflight::look(agent, workers_dir, place, voice)?;
     let floor = place.floor()?;
     if flags.detach && !flags.detached {
         return detach(flags, place, &floor, voice);
     }
     let lock = take_lock(&floor)?;
-    let posts = posts(flags, given, place, &ready, voice)?;
+    let posts = crew.posts(given, place, &ready.config, &ready.programs, voice)?;
     let queue = ready.queue.clone();
+    let survey = place.survey(&ready.config, queue.clone(), &stages::pipeline())?;
+    let over = flags.until_idle.then(|| Over::when_idle(floor.clone(), survey));
     let plan = Plan {
         posts,
         queue: queue.clone(),
         floor: floor.clone(),
         free_mib: ready.config.limits.free_mib,
-        until_idle: flags.until_idle,
+        over,
         launched: flags.launched,
         voice,
         lock,
     };
+    let outcome = supervised(plan, |record| announce(record, flags.json))?;
+    close(flags, &outcome, &*queue, &floor, voice)
+}
+
+/// Looks after the workers of a plan to their end.
+pub(crate) fn supervised(
+    plan: Plan,
+    announce: impl FnOnce(&Record) -> Result<()>,
+) -> Result<Outcome> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| {
         Error::new(Kind::Failed, "failed to start the launcher").caused_by(error)
     })?;
-    let outcome = runtime.block_on(supervise::run(plan, |record| announce(record, flags.json)))?;
-    close(flags, &outcome, &*queue, &floor, voice)
+    runtime.block_on(supervise::run(plan, announce))
 }
 
-fn take_lock(floor: &Floor) -> Result<LauncherLock> {
+/// The right to be the launcher of this queue, or who has it.
+pub(crate) fn take_lock(floor: &Floor) -> Result<LauncherLock> {
     match lock::take(floor)? {
         Ok(lock) => Ok(lock),
         Err(holder) => Err(already(holder).into()),
@@ -82,54 +111,73 @@ fn announce(record: &Record, as_json: bool) -> Result<()> {
     crew::table(&record.workers).iter().try_for_each(voice::result)
 }
 
-/// The workers to start: for every stage as many as are to run side by side.
-fn posts(
-    flags: &Start,
-    given: &Places,
-    place: &Place,
-    ready: &Ready,
-    voice: Voice,
-) -> Result<Vec<Post>> {
-    let mut posts = Vec::new();
-    for stage in &STAGES {
-        let wanted = flags.parallel.iter().rev().find(|(name, _)| name == stage.name);
-        let several = wanted.map_or(ready.config.parallel_for(stage.name), |(_, number)| *number);
-        let batch = ready.config.batch_for(stage, flags.batches.of(stage.name));
-        for instance in 1..=several {
-            let name = match instance {
-                1 => stage.worker.to_owned(),
-                _ => format!("{}-{instance}", stage.worker),
-            };
-            let log = place.logs()?.join(format!("{name}.log"));
-            let mut args: Vec<OsString> = vec!["--launched".into()];
-            let mut give = |name: &str, value: OsString| args.extend([name.into(), value]);
-            give("--queue", place.queue()?.into());
-            give("--project", place.project()?.into());
-            give("--logs", place.logs()?.into());
-            if let Some(config) = &place.config {
-                give("--config", config.into());
+/// Who is to be started.
+#[derive(Debug)]
+pub(crate) struct Crew<'a> {
+    /// Batch sizes that were given.
+    pub(crate) batches: &'a Batches,
+    /// How many workers of a stage, where that was given.
+    pub(crate) parallel: &'a [(String, usize)],
+    /// The agent of all, if one was given.
+    pub(crate) agent: Option<&'a str>,
+    /// The stages, by name.
+    pub(crate) stages: Vec<&'static str>,
+    /// More arguments for each worker.
+    pub(crate) more: Vec<OsString>,
+}
+
+impl Crew<'_> {
+    /// The workers to start: for every stage as many as are to run side by side.
+    pub(crate) fn posts(
+        &self,
+        given: &Places,
+        place: &Place,
+        config: &Config,
+        programs: &Path,
+        voice: Voice,
+    ) -> Result<Vec<Post>> {
+        let mut posts = Vec::new();
+        for stage in STAGES.iter().filter(|stage| self.stages.contains(&stage.name)) {
+            let wanted = self.parallel.iter().rev().find(|(name, _)| name == stage.name);
+            let several = wanted.map_or(config.parallel_for(stage.name), |(_, number)| *number);
+            let batch = config.batch_for(stage, self.batches.of(stage.name));
+            for instance in 1..=several {
+                let name = match instance {
+                    1 => stage.worker.to_owned(),
+                    _ => format!("{}-{instance}", stage.worker),
+                };
+                let log = place.logs()?.join(format!("{name}.log"));
+                let mut args: Vec<OsString> = vec!["--launched".into()];
+                let mut give = |name: &str, value: OsString| args.extend([name.into(), value]);
+                give("--queue", place.queue()?.into());
+                give("--project", place.project()?.into());
+                give("--logs", place.logs()?.into());
+                if let Some(config) = &place.config {
+                    give("--config", config.into());
+                }
+                if let Some(agent) = self.agent {
+                    give("--agent", agent.into());
+                }
+                give("--batch-size", batch.to_string().into());
+                give("--instance", instance.to_string().into());
+                args.extend(voice.flags().iter().map(OsString::from));
+                args.extend(self.more.iter().cloned());
+                posts.push(Post {
+                    name,
+                    stage: stage.name.to_owned(),
+                    program: programs.join(stage.worker),
+                    args,
+                    dir: place.project()?.to_owned(),
+                    batch,
+                    log_shown: place.shown(&log),
+                    log,
+                });
             }
-            if let Some(agent) = &flags.agent {
-                give("--agent", agent.into());
-            }
-            give("--batch-size", batch.to_string().into());
-            give("--instance", instance.to_string().into());
-            args.extend(voice.flags().iter().map(OsString::from));
-            posts.push(Post {
-                name,
-                stage: stage.name.to_owned(),
-                program: ready.programs.join(stage.worker),
-                args,
-                dir: place.project()?.to_owned(),
-                batch,
-                log_shown: place.shown(&log),
-                log,
-            });
         }
+        // Said once more than needed rather than forgotten: a worker must find the same places as we did.
+        tracing::debug!(config = ?given.config, workers = posts.len(), "launching");
+        Ok(posts)
     }
-    // Said once more than needed rather than forgotten: a worker must find the same places as we did.
-    tracing::debug!(config = ?given.config, workers = posts.len(), "launching");
-    Ok(posts)
 }
 
 /// The last word: what failed, what stopped, whether anything is left.

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use shopfloor::floor::{Breaker, unix_now};
+use shopfloor::floor::{Breaker, Floor};
 use shopfloor::order::OrderId;
+use shopfloor::permits::{Permits, Standing, Who};
+use shopfloor::plan::Hindrance;
 use shopfloor::queue::Order;
-use shopfloor::stages;
 use shopfloor::state::State;
 
 use crate::flags::Status;
 use crate::lock::{self, Runner};
+use crate::outlook::Outlook;
 use crate::show::stand_told;
 use crate::snapshot::{self, Seen, Snapshot};
 use crate::table::Rows;
@@ -30,6 +32,7 @@ struct View {
     counts: Vec<(State, usize)>,
     workers: Vec<Seen>,
     breakers: Vec<Breaker>,
+    permits: Option<Standing>,
     stands: Vec<(OrderId, State, Stand)>,
     failed: Vec<(OrderId, String)>,
     broken: Vec<(OrderId, String)>,
@@ -49,13 +52,12 @@ pub(crate) fn run(flags: &Status, place: &Place) -> Result<Done> {
 fn look(place: &Place) -> Result<View> {
     let queue = place.open_queue_to_look()?;
     let floor = place.floor()?;
-    let seen = Snapshot::of(&*queue, &floor)?;
-    let (pipeline, breakers, now) = (stages::pipeline(), snapshot::breakers(&floor), unix_now());
-    let stand = |order: &Order| {
-        let stand = waits::stand(order, &seen, &pipeline, &breakers, now);
-        (order.id.clone(), order.state.clone(), stand)
-    };
-    let stands = seen.orders.values().map(stand).collect();
+    let outlook = Outlook::of(place)?;
+    let stand =
+        |order: &Order| (order.id.clone(), order.state.clone(), waits::stand(order, &outlook));
+    let stands = outlook.seen.orders.values().map(stand).collect();
+    let permits = permits(place, &floor)?;
+    let Outlook { seen, pipeline, breakers, .. } = outlook;
     let failed = seen.orders.values().filter(|order| order.state == State::FAILED);
     let failed = failed.map(|order| (order.id.clone(), order.history.last_why.clone())).collect();
     Ok(View {
@@ -64,11 +66,19 @@ fn look(place: &Place) -> Result<View> {
         counts: counts(&seen, pipeline.states()),
         workers: snapshot::workers(&*queue, &floor),
         breakers,
+        permits,
         stands,
         failed,
         broken: seen.broken,
         strange: seen.strange,
     })
+}
+
+/// How the permits stand, where the number of sessions is limited.
+fn permits(place: &Place, floor: &Floor) -> Result<Option<Standing>> {
+    let config = place.read_config().ok().flatten().unwrap_or_default();
+    let permits = Permits::of(floor, &config.floor);
+    Ok(permits.map(|permits| permits.standing()).transpose()?)
 }
 
 /// How many orders are in each state: the pipeline's in its order, then the words it does not know.
@@ -93,6 +103,9 @@ fn as_text(view: &View) -> Result<()> {
     voice::result(format_args!("\n{}", rows.text()))?;
     workers(&view.workers)?;
     breakers(&view.breakers)?;
+    if let Some(standing) = &view.permits {
+        voice::result(format_args!("\n{}", permits_told(standing)))?;
+    }
     let told = |wanted: fn(&Stand) -> bool| {
         let wanted = view.stands.iter().filter(move |(.., stand)| wanted(stand));
         let rows =
@@ -106,7 +119,7 @@ fn as_text(view: &View) -> Result<()> {
         voice::result("  (mend what the reason names, then: shopfloor release ID)")?;
     }
     let waits =
-        |stand: &Stand| matches!(stand, Stand::Needs(_) | Stand::Rests(_) | Stand::Paused(_));
+        |stand: &Stand| matches!(stand, Stand::Waits(_) | Stand::Rests(_) | Stand::Paused(_));
     part("Waiting", told(waits))?;
     let failed = view.failed.iter();
     part(
@@ -192,9 +205,10 @@ fn as_json(view: &View) -> Value {
         "counts": counts.collect::<serde_json::Map<_, _>>(),
         "workers": view.workers.iter().map(worker).collect::<Vec<_>>(),
         "breakers": view.breakers,
+        "permits": view.permits,
         "holds": stands(|stand| matches!(stand, Stand::Held(_))),
         "failed": view.failed.iter().map(named).collect::<Vec<_>>(),
-        "waiting": stands(|s| matches!(s, Stand::Ready | Stand::Needs(_) | Stand::Rests(_) | Stand::Paused(_))),
+        "waiting": stands(|s| matches!(s, Stand::Ready | Stand::Waits(_) | Stand::Rests(_) | Stand::Paused(_))),
         "broken": broken,
         "strange": view.strange.iter().map(|(name, why)| json!({ "name": name, "why": why })).collect::<Vec<_>>(),
     })
@@ -207,16 +221,53 @@ fn waiting(id: &OrderId, state: &State, stand: &Stand) -> Value {
         Stand::Broken(why) => ("broken", why.clone(), None),
         Stand::Rests(until) => ("rests", stand_told(stand), Some(*until)),
         Stand::Paused(until) => ("paused", stand_told(stand), Some(*until)),
-        Stand::Needs(_) => ("needs", stand_told(stand), None),
+        Stand::Waits(hindrance) => (kind_of(hindrance), stand_told(stand), None),
         Stand::Ready => ("ready", stand_told(stand), None),
         Stand::Claimed(_) => ("claimed", stand_told(stand), None),
         Stand::Ended => ("ended", stand_told(stand), None),
     };
     let needs: Vec<String> = match stand {
-        Stand::Needs(unmet) => unmet.iter().map(|unmet| unmet.need.clone().into()).collect(),
+        Stand::Waits(Hindrance::Needs(unmet)) => {
+            unmet.iter().map(|unmet| unmet.need.clone().into()).collect()
+        }
         _ => Vec::new(),
     };
-    json!({ "id": id, "state": state, "kind": kind, "why": why, "until": until, "needs": needs })
+    let waits_for: Vec<&OrderId> = match stand {
+        Stand::Waits(hindrance) => hindrance.waits_for(),
+        _ => Vec::new(),
+    };
+    json!({
+        "id": id, "state": state, "kind": kind, "why": why, "until": until, "needs": needs,
+        "waits_for": waits_for,
+    })
+}
+
+/// The word for what an order waits for.
+fn kind_of(hindrance: &Hindrance) -> &'static str {
+    match hindrance {
+        Hindrance::Needs(_) => "needs",
+        Hindrance::Phase { .. } => "phase",
+        Hindrance::Group { .. } => "group",
+        Hindrance::Files { .. } => "files",
+    }
+}
+
+/// Who has a permit for a session and who waits for one, in two lines.
+fn permits_told(standing: &Standing) -> String {
+    let names = |all: &[Who]| match all {
+        [] => "nobody".to_owned(),
+        all => {
+            let one = |who: &Who| format!("{} (PID {})", who.stage, who.worker.pid());
+            all.iter().map(one).collect::<Vec<_>>().join(", ")
+        }
+    };
+    format!(
+        "Sessions at once: {} of {}: {}\n  waiting for one: {}",
+        standing.held.len(),
+        standing.limit,
+        names(&standing.held),
+        names(&standing.waiting)
+    )
 }
 
 fn worker(seen: &Seen) -> Value {

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::alarm;
 use crate::crew::{Event, Life, Post, Seat};
-use crate::idle;
+use crate::idle::{self, Over};
 use crate::leftover;
 use crate::lock::{LauncherLock, Record, Runner};
 use crate::restart::{self, After};
@@ -40,8 +40,8 @@ pub(crate) struct Plan {
     pub(crate) floor: Floor,
     /// Free space in MiB below which nothing new is begun.
     pub(crate) free_mib: u64,
-    /// End when no order can move any more.
-    pub(crate) until_idle: bool,
+    /// When it ends by itself; never, where unset.
+    pub(crate) over: Option<Over>,
     /// Stop when our stdin closes.
     pub(crate) launched: bool,
     /// How loud to be.
@@ -82,6 +82,8 @@ struct Launcher {
     recoveries: JoinSet<()>,
     /// What was launched could not be written down, and that was told.
     unwritten: bool,
+    /// What is said when the run is over by itself.
+    last_remark: &'static str,
 }
 
 /// Starts all workers, tells `announce` what was launched, and looks after them until all have ended.
@@ -107,15 +109,16 @@ pub(crate) async fn run(
         served,
         recoveries: JoinSet::new(),
         unwritten: false,
+        last_remark: "",
     };
     launcher.tidy();
     launcher.start_due(Instant::now());
     let announced = announce(&launcher.record());
     let (floor, voice) = (launcher.plan.floor.clone(), launcher.plan.voice);
     let alarm = tokio::spawn(alarm::watch(floor, launcher.plan.free_mib, voice));
-    if launcher.plan.until_idle {
-        let (queue, floor) = (launcher.plan.queue.clone(), launcher.plan.floor.clone());
-        tokio::spawn(idle::watch(queue, floor, serves, tell));
+    if let Some(over) = launcher.plan.over.take() {
+        launcher.last_remark = over.remark;
+        tokio::spawn(idle::watch(over.look, serves, tell));
     }
     if announced.is_err() {
         // Nobody reads what we print. Nothing is left running because of that.
@@ -183,7 +186,7 @@ impl Launcher {
             Event::HungUp if matches!(self.ending, Ending::No) => self.asked(now),
             Event::HungUp => {}
             Event::Idle if matches!(self.ending, Ending::No) => {
-                self.plan.voice.remark("No order can move any more: the workers are told to end.");
+                self.plan.voice.remark(self.last_remark);
                 self.drain();
             }
             Event::Idle => {}

@@ -17,6 +17,8 @@ pub(crate) enum Done {
     NothingToDo,
     /// It came to its end, and some orders failed or some stage stopped.
     SomeFailed,
+    /// What was checked again is not as recorded.
+    Otherwise,
     /// Ended by a second Ctrl-C.
     Interrupted,
 }
@@ -28,6 +30,7 @@ impl Done {
             Self::Well => exit::OK,
             Self::NothingToDo => exit::NOTHING_TO_DO,
             Self::SomeFailed => exit::SOME_FAILED,
+            Self::Otherwise => exit::FAILED,
             Self::Interrupted => exit::INTERRUPTED,
         }
     }
@@ -69,6 +72,11 @@ impl Voice {
     pub(crate) fn flags(self) -> Vec<&'static str> {
         let quiet = self.quiet.then_some("-q");
         quiet.into_iter().chain((0..self.verbose).map(|_| "-v")).collect()
+    }
+
+    /// True when more remarks are wanted than usual.
+    pub(crate) fn says_more(self) -> bool {
+        self.verbose > 0
     }
 
     /// A remark; `-q` silences it.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::house::{House, WORKERS, left_over};
+use crate::house::{House, WORKERS, left_over, program};
 
 const STRAIGHT: [&str; 7] = [
     "NEW->TESTS_PRE",
@@ -86,6 +86,63 @@ fn a_playtest_sends_an_order_back_with_its_report() {
     assert!(feedback.contains("the door is stuck") && feedback.contains("Stuck."), "{feedback}");
     house.run_all();
     assert_eq!(house.state("one"), "READY_FOR_REVIEW", "{}", house.scene());
+}
+
+#[test]
+fn a_playtest_sees_only_what_is_to_be_landed_and_its_changes_reach_nobody() {
+    let seen = tempfile::tempdir().unwrap();
+    let (listed, place) = (seen.path().join("listed"), seen.path().join("place"));
+    let look = format!(
+        "ls -A > {0} && git status --porcelain --ignored >> {0} && pwd > {1} && echo x > local.conf",
+        listed.display(),
+        place.display()
+    );
+    let acts = format!(
+        "[[act]]\norder = \"one\"\nstage = \"implement\"\n\
+         files = {{ \"done/one.txt\" = \"SIMULATED work of one\\n\", \"built/result\" = \"old\", \"local.conf\" = \"mine\" }}\n\
+         [[act]]\norder = \"one\"\nstage = \"playtest\"\ntimes = 1\n\
+         files = {{ \"done/one.txt\" = \"SIMULATED work of one\\nmended in passing\\n\", \"left\" = \"x\" }}\n\
+         run = [[\"sh\", \"-c\", {look:?}]]\n\
+         papers = {{ \"playtest-report.md\" = \"Fine.\\n\\nVerdict: APPROVED\\n\" }}\n"
+    );
+    let house = House::with("", &acts);
+    fs::write(house.project().join(".gitignore"), "built/\nlocal.conf\n").unwrap();
+    house.git(&["add", ".gitignore"]);
+    house.git(&["commit", "-q", "-m", "what is ignored"]);
+    house.add(&["one"]);
+    for worker in &WORKERS[..4] {
+        house.run(worker, &["--until-idle"]);
+    }
+    assert_eq!(house.state("one"), "COMMIT", "{}", house.scene());
+    // It looked somewhere else, and at nothing that git ignores.
+    let listed = fs::read_to_string(listed).unwrap();
+    assert!(!listed.contains("built") && !listed.contains("local.conf"), "{listed}");
+    assert!(listed.contains("run-tests.sh"), "{listed}");
+    let place = fs::read_to_string(place).unwrap();
+    let checkout = std::path::Path::new(place.trim());
+    assert!(place.contains("/.checkout/look-one."), "{place}");
+    assert!(!checkout.exists(), "{place}");
+    // What it changed is named, and the fix turn found it put back.
+    let lines: Vec<String> = house
+        .told("gate")
+        .iter()
+        .filter(|event| event["gate"] == "playtest")
+        .map(|event| event["line"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("the playtest changed its checkout: done/one.txt"), "{lines:?}");
+    assert!(lines[0].contains("left") && !lines[0].contains("local.conf"), "{lines:?}");
+    assert!(lines[1].contains("its checkout ") && lines[1].contains("is as it was"), "{lines:?}");
+    // The implementer's worktree never knew.
+    let worktree = checkout.parent().unwrap().parent().unwrap().join("one");
+    let read = |name: &str| fs::read_to_string(worktree.join(name)).unwrap();
+    assert_eq!(read("done/one.txt"), "SIMULATED work of one\n");
+    assert_eq!((read("built/result").as_str(), read("local.conf").as_str()), ("old", "mine"));
+    assert!(!worktree.join("left").exists());
+    house.run("commit-worker", &["--until-idle"]);
+    assert_eq!(house.state("one"), "READY_FOR_REVIEW", "{}", house.scene());
+    assert_eq!(house.git(&["show", "shopfloor/one:done/one.txt"]), "SIMULATED work of one\n");
+    assert!(!worktree.exists());
 }
 
 #[test]
@@ -230,4 +287,20 @@ fn an_order_waits_for_what_it_needs_and_starts_from_its_work() {
     house.run_all();
     assert_eq!(house.state("second"), "READY_FOR_REVIEW", "{}", house.scene());
     house.git(&["merge-base", "--is-ancestor", "shopfloor/first", "shopfloor/second"]);
+}
+
+/// The session's folder is also where the batch's record is kept: neither may be in the other's way.
+#[test]
+fn a_one_shot_command_finds_its_orders_where_its_contract_says() {
+    let sim = program("sim-agent").display().to_string();
+    let config = format!(
+        "[agent.once]\ndriver = \"command\"\nprogram = {sim:?}\nargs = [\"--oneshot\"]\nsimulated = true\n\n\
+         [stage.spec]\nagent = \"once\"\n"
+    );
+    let house = House::with(&config, "");
+    house.add(&["a", "b"]);
+    house.run("spec-worker", &["--agent", "once", "--until-idle"]);
+    for id in ["a", "b"] {
+        assert_eq!(house.state(id), "TESTS_PRE", "{}", house.scene());
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::house::{House, Worker, shown};
 
 /// A file system of 32 MiB. It is gone with this value.
-struct Disk {
+pub(crate) struct Disk {
     path: std::path::PathBuf,
 }
 
@@ -21,7 +21,7 @@ impl Drop for Disk {
 
 /// A house on a small disk of its own; `None` (and a word on stderr) where nothing may be mounted.
 #[expect(clippy::print_stderr, reason = "a test that was skipped must say so")]
-fn small_house(free_mib: u64, acts: &str) -> Option<(Disk, House)> {
+pub(crate) fn small_house(free_mib: u64, acts: &str) -> Option<(Disk, House)> {
     let folder = tempfile::tempdir().unwrap();
     let mount = ["-t", "tmpfs", "-o", "size=32m", "tmpfs", folder.path().to_str().unwrap()];
     let mounted = Command::new("mount").args(mount).output();
@@ -37,7 +37,7 @@ fn small_house(free_mib: u64, acts: &str) -> Option<(Disk, House)> {
 }
 
 /// Takes all the room there is, but for `left_kib`.
-fn fill(house: &House, left_kib: u64) {
+pub(crate) fn fill(house: &House, left_kib: u64) {
     let found = rustix::fs::statvfs(house.path("")).unwrap();
     let free = found.f_bavail * found.f_frsize;
     let bytes = vec![0; usize::try_from(free.saturating_sub(left_kib * 1024)).unwrap()];

@@ -114,6 +114,31 @@ impl House {
         house
     }
 
+    /// A house around a project that is there already, which `prepare` may change before its first commit; with a
+    /// shopfloor.toml of its own, and what the project's tools need of this machine.
+    pub(crate) fn around(
+        folder: tempfile::TempDir,
+        project: &Path,
+        config: &str,
+        prepare: impl FnOnce(&Path),
+    ) -> Self {
+        let house = Self { folder };
+        fs::create_dir_all(house.path("home")).unwrap();
+        let copied =
+            Command::new("cp").arg("-R").arg(project).arg(house.project()).output().unwrap();
+        assert!(copied.status.success(), "{}", shown(&copied));
+        house.git(&["init", "-q", "-b", "main"]);
+        house.git(&["config", "user.name", "A Person"]);
+        house.git(&["config", "user.email", "person@localhost"]);
+        prepare(&house.project());
+        house.git(&["add", "-A"]);
+        house.git(&["commit", "-q", "-m", "first"]);
+        fs::write(house.project().join("shopfloor.toml"), config).unwrap();
+        let made = house.shopfloor(&["init"]);
+        assert!(house.project().join("work-orders/.floor").is_dir(), "{}", shown(&made));
+        house
+    }
+
     fn config(&self, more: &str) -> String {
         let sim = program("sim-agent").display().to_string();
         let limits = if more.contains("[limits]") { "" } else { QUICK };
@@ -150,6 +175,7 @@ impl House {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path("home"))
             .env("XDG_STATE_HOME", self.path("state"))
+            .envs(tool_homes())
             .stdin(Stdio::null());
         command
     }
@@ -260,6 +286,14 @@ impl House {
     pub(crate) fn calls(&self) -> usize {
         fs::read_to_string(self.path("calls")).unwrap_or_default().lines().count()
     }
+}
+
+/// Where rustup and cargo keep their things, since HOME is a fresh one.
+fn tool_homes() -> impl Iterator<Item = (&'static str, PathBuf)> {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    [("RUSTUP_HOME", ".rustup"), ("CARGO_HOME", ".cargo")].into_iter().map(move |(name, folder)| {
+        (name, std::env::var_os(name).map_or_else(|| home.join(folder), PathBuf::from))
+    })
 }
 
 const QUICK: &str =

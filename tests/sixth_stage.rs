@@ -14,6 +14,7 @@ use shopfloor::stage::{Gate, Pipeline, Stage, Step, Tree};
 use shopfloor::stages::STAGES;
 use shopfloor::state::State;
 use shopfloor::stop::Stop;
+use shopfloor::survey::{Bounds, Survey};
 use shopfloor::teller::Teller;
 use shopfloor::worker::{self, Until};
 use shopfloor::workspace::Workspace;
@@ -65,7 +66,10 @@ async fn shop(house: &House, stage: &Stage) -> Arc<Shop> {
     let agent = agent::from_config(name, agent, &project).unwrap();
     let config = Arc::new(config);
     let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), cookie);
+    let survey = Survey::new(queue.clone(), floor.clone(), folder.clone(), pipeline(), &config);
     Arc::new(Shop {
+        survey,
+        permits: None,
         pipeline: pipeline(),
         stage: stage.clone(),
         config,
@@ -78,6 +82,7 @@ async fn shop(house: &House, stage: &Stage) -> Arc<Shop> {
         agent,
         enlisted,
         batch: stage.batch,
+        bounds: Bounds::default(),
     })
 }
 
@@ -92,7 +97,7 @@ async fn a_sixth_stage_is_a_row_a_brief_and_a_word() {
     for _round in 0..3 {
         for stage in pipeline().stages() {
             let shop = shop(&house, stage).await;
-            let _ended = worker::run(&shop, Until::Idle, None, &Stop::new()).await.unwrap();
+            let _ended = worker::run(&shop, Until::Idle, &Stop::new()).await.unwrap();
         }
         if ["good", "bad"].iter().all(ready) {
             break;

@@ -86,8 +86,17 @@ pub struct GateReport {
     /// Transcripts, relative to the order's folder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transcripts: Vec<String>,
+    /// True when no turn of this stage's agent can mend what was found: the work of an earlier stage is at fault, and its
+    /// worktree may stand on another base by now.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub goes_back: bool,
     /// What is to be remembered as `history::topic::FROZEN` whatever the outcome: the SHA-256 of the list of frozen test
     /// files. RED has one, and UNION when it put an order's worktree onto a newer base and its frozen tests with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }

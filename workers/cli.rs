@@ -17,11 +17,14 @@ use crate::event::What;
 use crate::gate::Gates;
 use crate::log;
 use crate::order::{OrderId, Request};
+use crate::permits::Permits;
 use crate::place::{Given, Place};
 use crate::queue::{Created, Queue};
 use crate::shop::Shop;
 use crate::stage::{Gate, Pipeline, Stage, Step};
+use crate::state::State;
 use crate::stop::{Echo, Stop};
+use crate::survey::Bounds;
 use crate::teller::Teller;
 use crate::worker::{self, Ended, Until};
 
@@ -76,6 +79,15 @@ struct Flags {
     #[arg(long, value_name = "IDS", hide = true)]
     feature_list: Option<String>,
 
+    /// Take these orders and no others
+    #[arg(long, value_name = "ID", num_args = 1.., value_delimiter = ',', value_parser = order_id,
+        conflicts_with = "feature_list")]
+    only: Vec<OrderId>,
+
+    /// Take no order further than this state
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    until: Option<State>,
+
     /// Which worker of its stage this is, where there are several
     #[arg(long, value_name = "K", default_value_t = 1)]
     instance: usize,
@@ -94,6 +106,14 @@ struct Flags {
 
 fn length_of_time(text: &str) -> Result<Duration, String> {
     config::parse_duration(text).map_err(|error| error.in_one_line())
+}
+
+fn order_id(text: &str) -> Result<OrderId, String> {
+    OrderId::parse(text).map_err(|error| error.in_one_line())
+}
+
+fn state(text: &str) -> Result<State, String> {
+    State::parse(text).map_err(|error| error.in_one_line())
 }
 
 /// The whole of a worker's `main`: the worker of `stage` in `pipeline`.
@@ -159,7 +179,7 @@ fn parse(stage: &Stage) -> Result<Flags, clap::Error> {
             "Takes orders in {}, {} per session, and moves them on to {}.\n\
              Ctrl-C once: finish the running turn, give the rest back, end. Twice: end the agent at once.\n\
              Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 nothing to do, 7 queue unfit, 130 stopped at once.",
-            stage.takes.iter().map(crate::state::State::as_str).collect::<Vec<_>>().join(", "),
+            stage.takes.iter().map(State::as_str).collect::<Vec<_>>().join(", "),
             stage.batch,
             stage.then,
         ));
@@ -177,7 +197,7 @@ fn parse(stage: &Stage) -> Result<Flags, clap::Error> {
 
 /// Only the stage at the door makes orders.
 fn makes_orders(stage: &Stage) -> bool {
-    stage.takes.contains(&crate::state::State::NEW)
+    stage.takes.contains(&State::NEW)
 }
 
 async fn run(pipeline: Pipeline, stage: Stage, flags: &Flags) -> Result<Ended> {
@@ -212,16 +232,16 @@ async fn work(
 ) -> Result<Ended> {
     let stop = Stop::new();
     listen(&stop, flags.launched)?;
-    let Some((shop, only)) = set_up_in_time(pipeline, stage, flags, place, by, &stop).await? else {
+    let Some(shop) = set_up_in_time(pipeline, stage, flags, place, by, &stop).await? else {
         return Ok(Ended::NothingToDo);
     };
     let telling = tell_stopping(stop.clone(), shop.teller.clone());
-    let until = match (flags.once, flags.until_idle || only.is_some()) {
+    let until = match (flags.once, flags.until_idle || flags.feature_list.is_some()) {
         (true, _) => Until::Once,
         (_, true) => Until::Idle,
         _ => Until::Stopped,
     };
-    let ended = worker::run(&shop, until, only.as_deref(), &stop).await;
+    let ended = worker::run(&shop, until, &stop).await;
     telling.abort();
     ended
 }
@@ -235,7 +255,7 @@ async fn set_up_in_time(
     place: &Place,
     by: &str,
     stop: &Stop,
-) -> Result<Option<(Arc<Shop>, Option<Vec<OrderId>>)>> {
+) -> Result<Option<Arc<Shop>>> {
     let mut told = false;
     loop {
         let error = match set_up(pipeline.clone(), stage.clone(), flags, place, by, stop).await {
@@ -261,7 +281,7 @@ async fn set_up(
     place: &Place,
     by: &str,
     stop: &Stop,
-) -> Result<(Arc<Shop>, Option<Vec<OrderId>>)> {
+) -> Result<Arc<Shop>> {
     let mut config = place.need_config()?;
     config.check_stages(&pipeline)?;
     can_prove(&stage, &config)?;
@@ -269,20 +289,24 @@ async fn set_up(
     let (name, agent) = config.agent_for(stage.name, flags.agent.as_deref())?;
     let agent = agent::from_config(name, agent, place.config_folder())?;
     let queue = place.open_queue_for(&pipeline)?;
-    let only = match &flags.feature_list {
+    let listed = match &flags.feature_list {
         Some(list) => Some(create(queue.as_ref(), list)?),
         None => None,
     };
+    let narrowed = Some(flags.only.clone()).filter(|only| !only.is_empty());
     let floor = place.floor()?;
     let enlisted = queue.enlist(stage.name)?;
     let cookie = format!("{}/own", enlisted.worker);
     let workspace = place.open_workspace(&config, &queue, &cookie).await?.heeding(stop);
     let batch = flags.batch_size.map(|size| size as usize);
-    let batch = config.batch_for(&stage, batch).max(only.as_ref().map_or(0, Vec::len));
+    let batch = config.batch_for(&stage, batch).max(listed.as_ref().map_or(0, Vec::len));
+    let bounds = bounds(listed.or(narrowed), flags.until.clone(), &pipeline)?;
     let config = Arc::new(config);
     let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), cookie);
     let teller = Teller::new(by, &floor, flags.json);
     let folder = place.queue()?.to_owned();
+    let survey = place.survey(&config, queue.clone(), &pipeline)?;
+    let permits = Permits::of(&floor, &config.floor);
     let shop = Shop {
         pipeline,
         stage,
@@ -294,10 +318,23 @@ async fn set_up(
         gates,
         agent,
         teller,
+        survey,
+        permits,
         enlisted,
         batch,
+        bounds,
     };
-    Ok((Arc::new(shop), only))
+    Ok(Arc::new(shop))
+}
+
+/// What the worker is narrowed to, checked.
+fn bounds(only: Option<Vec<OrderId>>, until: Option<State>, pipeline: &Pipeline) -> Result<Bounds> {
+    if let Some(until) = until.as_ref().filter(|until| !pipeline.knows(until)) {
+        let states: Vec<String> = pipeline.states().iter().map(State::to_string).collect();
+        return Err(Error::usage(format!("--until {until} is not a state of this pipeline"))
+            .hint(format!("the states are {}", states.join(", "))));
+    }
+    Ok(Bounds { only, until })
 }
 
 /// Without a test command the turns of this stage could not be proved, and would be paid for in vain.

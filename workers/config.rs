@@ -1,12 +1,17 @@
 //! `shopfloor.toml`: what the operator decided. Unknown keys are errors with line and column.
 
+mod floor;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::error::{Error, Kind, Result};
+use crate::report::Choice;
+
+pub use floor::FloorConfig;
 
 /// The name of the file, found by walking up from the working folder.
 pub const FILE_NAME: &str = "shopfloor.toml";
@@ -21,6 +26,8 @@ pub struct Config {
     pub worktree: Worktree,
     /// Limits of time and of patience.
     pub limits: Limits,
+    /// What holds for all stages together.
+    pub floor: FloorConfig,
     /// What the changes of an order may touch.
     pub policy: Policy,
     /// Agents by name.
@@ -55,11 +62,23 @@ pub struct TestConfig {
     pub timeout: Duration,
     /// Variables it gets beyond the allowlist.
     pub env: BTreeMap<String, String>,
+    /// The form of its report: `auto`, or one of the adapters' words.
+    pub report: Choice,
+    /// The file it writes its report into, relative to the worktree. Unset: the output, or a file we name in its
+    /// environment where the tool takes one from there.
+    #[serde(deserialize_with = "path_inside")]
+    pub report_path: Option<PathBuf>,
 }
 
 impl Default for TestConfig {
     fn default() -> Self {
-        Self { command: Vec::new(), timeout: Duration::from_secs(600), env: BTreeMap::new() }
+        Self {
+            command: Vec::new(),
+            timeout: Duration::from_secs(600),
+            env: BTreeMap::new(),
+            report: Choice::Auto,
+            report_path: None,
+        }
     }
 }
 
@@ -111,6 +130,8 @@ pub struct Limits {
     pub free_mib: u64,
     /// The most bytes of output kept of one gate run, and the end of it is what is kept.
     pub output_kib: u64,
+    /// How many commands of gates run at once, over all workers of a queue; at least 1.
+    pub gate_slots: u32,
 }
 
 impl Default for Limits {
@@ -131,6 +152,7 @@ impl Default for Limits {
             poll: Duration::from_secs(2),
             free_mib: 512,
             output_kib: 1024,
+            gate_slots: 1,
         }
     }
 }
@@ -262,6 +284,21 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     })
 }
 
+/// A path that stays in the folder it is relative to.
+fn path_inside<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<PathBuf>, D::Error> {
+    let path = PathBuf::deserialize(deserializer)?;
+    let names = path.components().all(|part| matches!(part, Component::Normal(_)));
+    match names && path.file_name().is_some() {
+        true => Ok(Some(path)),
+        false => Err(serde::de::Error::custom(format!(
+            "{} must be relative to the worktree and stay in it, like target/junit.xml",
+            path.display()
+        ))),
+    }
+}
+
 fn argv<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "a command is one string, or an array of strings")]
@@ -377,60 +414,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Config> {
-        Config::parse(text, Path::new("shopfloor.toml"))
-    }
-
-    #[test]
-    fn a_command_may_be_a_line_or_words_and_times_are_readable() {
-        let config =
-            parse("[project.test]\ncommand = \"cargo test 'a b'\"\ntimeout = \"1h 30m\"\n")
-                .unwrap();
-        assert_eq!(config.project.test.command, ["cargo", "test", "a b"]);
-        assert_eq!(config.project.test.timeout, Duration::from_secs(5400));
-    }
-
-    #[test]
-    fn an_unknown_key_names_its_line() {
-        let error = parse("[limits]\natempts = 3\n").unwrap_err();
-        assert!(error.to_string().contains("line 2"), "{error}");
-        assert_eq!(error.kind(), Kind::Usage);
-    }
-
-    #[test]
-    fn a_wrong_value_is_told_with_what_it_should_be() {
-        for (text, wanted) in [
-            ("[limits]\nbackoff = \"5\"\n", "write it like 90s"),
-            ("[project.test]\ncommand = 5\n", "one string, or an array of strings"),
-        ] {
-            let error = parse(text).unwrap_err().to_string();
-            assert!(error.contains("line 2") && error.contains(wanted), "{error}");
-        }
-        let error = parse("[stage.tset]\nbatch = 2\n").unwrap();
-        let error = error.check_stages(&crate::stages::pipeline()).unwrap_err();
-        assert!(error.to_string().contains("[stage.tset]"), "{error}");
-        assert!(error.next_step().unwrap().contains("spec, test, implement"), "{error:?}");
-    }
-
-    #[test]
-    fn a_file_that_is_no_text_names_its_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE_NAME);
-        std::fs::write(&path, b"# fine\nx = \"\xff\"\n").unwrap();
-        let error = Config::load(&path).unwrap_err();
-        assert_eq!(error.kind(), Kind::Usage);
-        assert!(error.to_string().contains("line 2"), "{error}");
-    }
-
-    #[test]
-    fn the_agent_of_a_stage_is_the_flags_its_own_the_default_or_the_only_one() {
-        let one = parse("[agent.sim]\ndriver = \"command\"\nprogram = \"x\"\n").unwrap();
-        assert_eq!(one.agent_for("spec", None).unwrap().0, "sim");
-        assert_eq!(one.agent_for("spec", Some("nope")).unwrap_err().kind(), Kind::NotFound);
-        assert!(parse("[stage.spec]\nagent = \"a\"\n").is_err());
-        assert!(Config::default().agent_for("spec", None).unwrap_err().next_step().is_some());
-    }
-}
+mod tests;

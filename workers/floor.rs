@@ -95,16 +95,42 @@ impl Floor {
 
     /// The state in which an order was put into the archive; `None` when it is not there (or only as FAILED).
     pub fn archived_state(&self, id: &OrderId) -> Option<State> {
-        let months = std::fs::read_dir(self.archive()).ok()?.flatten();
-        let orders = months.flat_map(|month| std::fs::read_dir(month.path()).into_iter().flatten());
-        let of_that_name = orders.flatten().filter(|order| {
-            let name = order.file_name();
-            // A second order of the same name is put away as `<id>~2`.
-            name.to_str().is_some_and(|name| name.split('~').next() == Some(id.as_str()))
-        });
-        let words = of_that_name
-            .filter_map(|order| std::fs::read_to_string(order.path().join(".state")).ok());
+        let words = self.archived(id).into_iter();
+        let words = words.filter_map(|path| std::fs::read_to_string(path.join(".state")).ok());
         words.filter_map(|word| State::parse(word.trim()).ok()).find(|s| *s != State::FAILED)
+    }
+
+    /// `line/`: the orders that have begun to touch files and have not landed.
+    pub fn line(&self) -> PathBuf {
+        self.root.join("line")
+    }
+
+    /// `permits/`: how many agent sessions may run at once, and who has one.
+    pub fn permits(&self) -> PathBuf {
+        self.root.join("permits")
+    }
+
+    /// The folders in the archive of orders with this name, the one that was put away first at the beginning.
+    pub fn archived(&self, id: &OrderId) -> Vec<PathBuf> {
+        let months = std::fs::read_dir(self.archive()).into_iter().flatten().flatten();
+        let mut months: Vec<PathBuf> = months.map(|month| month.path()).collect();
+        months.sort();
+        let of_month = |month: PathBuf| {
+            // A second order of the same name is put away as `<id>~2`. Nothing is listed: there may be very many.
+            let copies = (2..).map(|copy| format!("{id}~{copy}"));
+            let names = std::iter::once(id.to_string()).chain(copies);
+            let paths: Vec<PathBuf> =
+                names.map(|name| month.join(name)).take_while(|path| path.exists()).collect();
+            paths
+        };
+        months.into_iter().flat_map(of_month).collect()
+    }
+
+    /// The folders of all orders in the archive.
+    pub fn all_archived(&self) -> Vec<PathBuf> {
+        let months = std::fs::read_dir(self.archive()).into_iter().flatten().flatten();
+        let orders = months.flat_map(|month| std::fs::read_dir(month.path()).into_iter().flatten());
+        orders.flatten().map(|order| order.path()).filter(|path| path.is_dir()).collect()
     }
 
     /// `tmp/`: where things are built before they are renamed into place.

@@ -14,25 +14,31 @@ pub mod holder;
 pub mod history;
 pub mod stage;
 pub mod stages;
+pub mod report;
 
 // The ground the machine stands on.
 pub mod config;
 pub mod floor;
 pub mod process;
+pub mod permits;
 
 // Pure decisions.
 pub mod plan;
 pub mod ruling;
 pub mod brief;
+pub mod import;
 
 // The seams and what stands behind them.
 pub mod queue;
+pub mod lifecycle;
 pub mod agent;
 pub mod workspace;
 pub mod gate;
 pub mod event;
 pub mod papers;
 pub mod teller;
+pub mod survey;
+pub mod errand;
 
 // What every worker does.
 pub mod shop;

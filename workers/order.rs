@@ -1,11 +1,15 @@
 //! A work order: its id and its request, as people write them.
 
+mod due;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::state::State;
+
+pub use due::Due;
 
 /// The name of an order. It becomes a path, a branch name and prompt text, so it is parsed at every door:
 /// `^[a-z0-9](?:[a-z0-9-]|[._](?=[a-z0-9])){0,62}$`, not ending in `.lock`.
@@ -125,6 +129,33 @@ pub struct Request {
     /// How much of a batch it takes; 1 unless said.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub weight: u32,
+    /// The phase it belongs to: it waits until the earlier phases are done, as far as `[floor] phase_gate` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<u32>,
+    /// Its phase runs beside the phases around it that say the same.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub phase_parallel: bool,
+    /// How much of its phase was through when it was taken in, and so never became an order.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub phase_over: u32,
+    /// What it needed was through when it was taken in. Like needs that are still there, this stands above its phase.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub needs_met: bool,
+    /// A group of orders that are done one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Why the orders of its group are done one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_reason: Option<String>,
+    /// Its place in its group: the lowest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u32>,
+    /// Until when it is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Due>,
+    /// Its name where it came from: whoever imports it again finds it by this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     /// Where it came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -142,6 +173,16 @@ fn is_one(weight: &u32) -> bool {
     *weight == 1
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_nothing(count: &u32) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_false(word: &bool) -> bool {
+    !*word
+}
+
 impl Request {
     /// A request of which only the title is known.
     pub fn titled(title: impl Into<String>) -> Self {
@@ -153,9 +194,23 @@ impl Request {
             files: Vec::new(),
             labels: Vec::new(),
             weight: 1,
+            phase: None,
+            phase_parallel: false,
+            phase_over: 0,
+            needs_met: false,
+            group: None,
+            group_reason: None,
+            sequence: None,
+            due: None,
+            external_id: None,
             source: None,
             more: serde_json::Map::new(),
         }
+    }
+
+    /// The phase that it waits for the earlier ones of; none when it said itself what it needs.
+    pub fn waiting_phase(&self) -> Option<u32> {
+        self.phase.filter(|_| self.needs.is_empty() && !self.needs_met)
     }
 
     /// Reads an `order.json`. The error names line and column.
@@ -315,6 +370,23 @@ mod tests {
         let back = serde_json::to_value(&request).unwrap();
         assert_eq!(back["estimate"], 3);
         assert_eq!(back["needs"][0], "a");
+    }
+
+    #[test]
+    fn a_request_says_where_in_a_plan_it_stands() {
+        let text = br#"{"title":"t","phase":2,"phase_parallel":true,"group":"db","group_reason":"one schema",
+            "sequence":3,"due":"2026-12-01","external_id":"plan.md#4"}"#;
+        let request = Request::parse(text).unwrap();
+        assert_eq!(
+            (request.phase, request.phase_parallel, request.sequence),
+            (Some(2), true, Some(3))
+        );
+        assert_eq!(request.due, Due::parse("2026-12-01T00:00:00Z").ok());
+        assert!(request.more.is_empty());
+        let back = serde_json::to_vec(&request).unwrap();
+        assert_eq!(Request::parse(&back).unwrap(), request);
+        let plain = serde_json::to_value(Request::titled("t")).unwrap();
+        assert_eq!(plain, serde_json::json!({"title": "t", "priority": "normal"}));
     }
 
     #[test]

@@ -10,9 +10,12 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::floor::Floor;
 use crate::order::OrderId;
+use crate::plan::Rules;
+use crate::queue::Queue;
 use crate::queue::files::{FileQueue, Options};
 use crate::stage::Pipeline;
 use crate::stages;
+use crate::survey::Survey;
 use crate::workspace::Workspace;
 
 /// What a person gave on the command line or in the environment; `None` is the default.
@@ -134,6 +137,7 @@ impl Place {
         if let Ok(Some(config)) = self.read_config() {
             options.free_mib = config.limits.free_mib;
             options.crash_backoff_secs = config.limits.backoff.as_secs();
+            options.rules = Rules::from(&config.floor);
         }
         FileQueue::open(folder, options)
     }
@@ -175,6 +179,17 @@ impl Place {
             None => Err(Error::new(Kind::Environment, "neither XDG_STATE_HOME nor HOME is set")
                 .hint("set HOME, or `[worktree] root` in shopfloor.toml")),
         }
+    }
+
+    /// What planning sees of the floor.
+    pub fn survey(
+        &self,
+        config: &Config,
+        queue: Arc<dyn Queue>,
+        pipeline: &Pipeline,
+    ) -> Result<Survey> {
+        let folder = self.queue()?.to_owned();
+        Ok(Survey::new(queue, self.floor()?, folder, pipeline.clone(), config))
     }
 
     /// The git side of the project, as the workers will see it.

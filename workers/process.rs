@@ -13,14 +13,18 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
 
 mod capture;
+mod nicely;
+mod tail;
 mod tree;
 pub use capture::Captured;
+use nicely::nicely;
+use tail::Tail;
 use tree::Family;
 pub use tree::{carrying, end_all, start_time};
 
@@ -51,6 +55,11 @@ const INHERITED: [&str; 17] = [
     "XDG_CACHE_HOME",
 ];
 
+/// The variables that every child inherits, as they stand now.
+pub fn inherited() -> impl Iterator<Item = (&'static str, OsString)> {
+    INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
+}
+
 /// A program and how it is started.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -64,6 +73,8 @@ pub struct Program {
     pub env: BTreeMap<OsString, OsString>,
     /// `<worker>/<session>`, or what else its starter can find it by.
     pub cookie: String,
+    /// True when it gives way to everything else on the machine (`nice`).
+    pub gives_way: bool,
 }
 
 impl Program {
@@ -78,7 +89,15 @@ impl Program {
             dir: dir.to_owned(),
             env: BTreeMap::new(),
             cookie: cookie.to_owned(),
+            gives_way: false,
         })
+    }
+
+    /// The same at low priority.
+    #[must_use]
+    pub fn giving_way(mut self) -> Self {
+        self.gives_way = true;
+        self
     }
 
     /// The same with one more variable.
@@ -98,17 +117,13 @@ impl Program {
     fn command(&self) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(&self.program);
         command.args(&self.args).current_dir(&self.dir).env_clear();
-        for name in INHERITED {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
-        command.envs(&self.env).env(COOKIE, &self.cookie).process_group(0);
+        command.envs(inherited()).envs(&self.env).env(COOKIE, &self.cookie).process_group(0);
         command
     }
 
     fn spawn(&self, mut command: tokio::process::Command) -> Result<tokio::process::Child> {
-        command.spawn().map_err(|error| {
+        let started = if self.gives_way { nicely(&mut command) } else { command.spawn() };
+        started.map_err(|error| {
             let name = self.program.to_string_lossy();
             let missing = error.kind() == std::io::ErrorKind::NotFound;
             let hint = if missing && !self.dir.is_dir() {
@@ -262,36 +277,6 @@ impl Ran {
     }
 }
 
-/// The last bytes of a stream.
-struct Tail {
-    bytes: std::collections::VecDeque<u8>,
-    keep: usize,
-    dropped: u64,
-}
-
-impl Tail {
-    fn new(keep: usize) -> Self {
-        Self { bytes: std::collections::VecDeque::new(), keep, dropped: 0 }
-    }
-
-    async fn read_all(&mut self, from: &mut tokio::net::unix::pipe::Receiver) {
-        let mut chunk = vec![0; 64 * 1024];
-        while let Ok(n) = from.read(&mut chunk).await {
-            if n == 0 {
-                return;
-            }
-            self.bytes.extend(&chunk[..n]);
-            let over = self.bytes.len().saturating_sub(self.keep);
-            self.bytes.drain(..over);
-            self.dropped += over as u64;
-        }
-    }
-
-    fn kept(&self) -> Vec<u8> {
-        self.bytes.iter().copied().collect()
-    }
-}
-
 /// A process we talk to. Dropping it kills its group and everything that carries its cookie.
 #[derive(Debug)]
 pub struct Running {
@@ -442,6 +427,19 @@ mod tests {
         let error = program.run(b"", Duration::from_secs(1), 10, &Stop::new()).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Environment);
         assert!(error.next_step().unwrap().contains("no-such-program-here"));
+    }
+
+    #[tokio::test]
+    async fn what_gives_way_does_so_from_its_first_instruction_on_and_nobody_else_does() {
+        let own = rustix::process::getpriority_process(None).unwrap();
+        // As a program that is started without a shell: it has asked before it could be told.
+        let program = Program::new(&["nice".to_owned()], Path::new("/"), "test/nice").unwrap();
+        let program = program.giving_way();
+        for _ in 0..20 {
+            let ran = program.run(b"", Duration::from_secs(5), 100, &Stop::new()).await.unwrap();
+            assert_eq!(ran.text().trim(), (own + nicely::NICE).min(19).to_string());
+        }
+        assert_eq!(rustix::process::getpriority_process(None).unwrap(), own);
     }
 
     #[tokio::test]

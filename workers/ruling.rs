@@ -156,7 +156,7 @@ fn gated(case: &Case<'_>) -> Ruling {
         Check::CouldNotRun { why, mend } => {
             outage(case, format!("the {} gate could not run: {why}", report.gate), mend.clone())
         }
-        Check::Fail { findings, .. } if case.fix_turns > 0 => {
+        Check::Fail { findings, .. } if case.fix_turns > 0 && !report.goes_back => {
             Ruling::FixTurn { gate: report.gate.clone(), findings: findings.clone() }
         }
         Check::Fail { why, findings } => {
@@ -254,6 +254,7 @@ mod tests {
             check,
             took_ms: 1,
             transcripts: Vec::new(),
+            goes_back: false,
             proof: None,
         }
     }
@@ -281,12 +282,14 @@ mod tests {
 
     fn scenes() -> Vec<Scene> {
         let red = || report(Check::fail("red"));
+        let earlier = || GateReport { goes_back: true, ..red() };
         let done = || testified(Verdict::Done);
         let failed = |class| TurnEnd::Failed(Failure::ends_session(class, "e"));
         vec![
             ("done, all green", done(), vec![report(Check::pass("ok"))], 1),
             ("done, a gate red, fix turn left", done(), vec![red()], 1),
             ("done, a gate red, none left", done(), vec![red()], 0),
+            ("done, red by an earlier stage", done(), vec![earlier()], 1),
             ("done, could not run", done(), vec![report(Check::could_not_run("w", "m"))], 1),
             ("needs_work", testified(Verdict::NeedsWork), Vec::new(), 1),
             ("blocked", testified(Verdict::Blocked), Vec::new(), 1),

@@ -11,8 +11,11 @@ use crate::gate::Gates;
 use crate::holder::SessionId;
 use crate::order::OrderId;
 use crate::papers::Papers;
+use crate::permits::{Permits, Who};
 use crate::queue::{Enlisted, Queue};
-use crate::stage::{Pipeline, Stage};
+use crate::stage::{Pipeline, Stage, Tree};
+use crate::state::State;
+use crate::survey::{Bounds, Survey};
 use crate::teller::Teller;
 use crate::workspace::Workspace;
 
@@ -39,10 +42,16 @@ pub struct Shop {
     pub agent: Arc<dyn Agent>,
     /// Tells events.
     pub teller: Teller,
+    /// What planning sees of the floor.
+    pub survey: Survey,
+    /// Permits for agent sessions, where their number is limited.
+    pub permits: Option<Permits>,
     /// Our being alive.
     pub enlisted: Enlisted,
     /// How many orders one session may take (the sum of their weights).
     pub batch: usize,
+    /// What it is narrowed to.
+    pub bounds: Bounds,
 }
 
 impl Shop {
@@ -54,6 +63,23 @@ impl Shop {
     /// The mark of everything that is started in `session`.
     pub fn cookie(&self, session: &SessionId) -> String {
         format!("{}/{session}", self.enlisted.worker)
+    }
+
+    /// This worker, as one who wants a permit from `since` (unix seconds) on.
+    pub fn as_asking(&self, since: u64) -> Who {
+        let place = self.pipeline.stages().iter().position(|stage| stage.name == self.stage.name);
+        let (stage, worker) = (self.stage.name.to_owned(), self.enlisted.worker.clone());
+        Who { stage, place: place.unwrap_or(usize::MAX), worker, since }
+    }
+
+    /// True when orders in `state` may be worked on: they have not come as far as they are to go.
+    pub fn may_work_in(&self, state: &State) -> bool {
+        self.bounds.may_work_in(state, &self.pipeline)
+    }
+
+    /// True when the stage has to do with the orders' files.
+    pub fn touches_files(&self) -> bool {
+        self.stage.tree != Tree::None
     }
 
     /// Tells an event.

@@ -9,8 +9,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::broadcast;
+
 use crate::event::{Event, What};
 use crate::floor::Floor;
+
+/// How many events a listener may be behind before it misses some.
+const BEHIND: usize = 512;
 
 /// The most bytes of `events.jsonl` before it is put aside as `events.jsonl.1`.
 const EVENTS_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
@@ -22,12 +27,19 @@ pub struct Teller {
     events: PathBuf,
     json: bool,
     complained: Arc<AtomicBool>,
+    heard: broadcast::Sender<What>,
 }
 
 impl Teller {
     /// Tells as `by`; also as JSON lines on stdout when `json` is set.
     pub fn new(by: &str, floor: &Floor, json: bool) -> Self {
-        Self { by: by.into(), events: floor.events(), json, complained: Arc::default() }
+        let heard = broadcast::Sender::new(BEHIND);
+        Self { by: by.into(), events: floor.events(), json, complained: Arc::default(), heard }
+    }
+
+    /// Hears what is told from now on.
+    pub fn listen(&self) -> broadcast::Receiver<What> {
+        self.heard.subscribe()
     }
 
     /// Who tells.
@@ -45,6 +57,10 @@ impl Teller {
         // What an agent prints is in its session's stream; the record of the floor is for what happened.
         if matches!(what, What::Heard { .. }) && !self.json {
             return;
+        }
+        if !matches!(what, What::Heard { .. }) {
+            // Nobody has to listen.
+            self.heard.send(what.clone()).ok();
         }
         let event = Event::now(&self.by, what);
         let Ok(mut line) = serde_json::to_vec(&event) else { return };

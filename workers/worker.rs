@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::batch::{self, Outcome, PassedOver, Picked};
+use crate::batch::{self, Door, Outcome, PassedOver, Picked};
 use crate::config::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
 use crate::failure::Class;
 use crate::floor::{Breaker, unix_now};
 use crate::holder::{SessionId, WorkerId};
-use crate::order::OrderId;
+use crate::permits::{PermitBell, Permits};
 use crate::process;
 use crate::queue::{Bell, Recovered};
 use crate::ruling::{Trouble, backoff};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
+use crate::survey::Wants;
 
 /// How often an idle worker looks for dead ones.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
@@ -50,13 +51,8 @@ pub enum Ended {
     Interrupted,
 }
 
-/// Runs the loop. `only` narrows it to these orders.
-pub async fn run(
-    shop: &Arc<Shop>,
-    until: Until,
-    only: Option<&[OrderId]>,
-    stop: &Stop,
-) -> Result<Ended> {
+/// Runs the loop.
+pub async fn run(shop: &Arc<Shop>, until: Until, stop: &Stop) -> Result<Ended> {
     let mut board = Board::new(shop);
     board.show(|_| {});
     shop.tell(What::Started {
@@ -69,6 +65,8 @@ pub async fn run(
         shop,
         bell: shop.queue.bell(shop.stage.takes)?,
         passed: PassedOver::default(),
+        door: Door::default(),
+        freed: shop.permits.as_ref().map(Permits::bell).transpose()?,
         recovered_at: None,
         swept: None,
         broken: Vec::new(),
@@ -76,7 +74,7 @@ pub async fn run(
         untidy: false,
         warned: None,
     };
-    let ended = floor.work(&mut board, until, only, stop).await;
+    let ended = floor.work(&mut board, until, stop).await;
     let status = &board.status;
     shop.tell(What::Stopped {
         sessions: status.sessions,
@@ -99,6 +97,10 @@ struct Worker<'a> {
     shop: &'a Arc<Shop>,
     bell: Bell,
     passed: PassedOver,
+    /// Our place among those who wait for a permit.
+    door: Door,
+    /// Rings when a permit may have become free.
+    freed: Option<PermitBell>,
     recovered_at: Option<Instant>,
     /// When the index was rebuilt last, and how long that took.
     swept: Option<(Instant, Duration)>,
@@ -113,13 +115,7 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    async fn work(
-        &mut self,
-        board: &mut Board,
-        until: Until,
-        only: Option<&[OrderId]>,
-        stop: &Stop,
-    ) -> Result<Ended> {
+    async fn work(&mut self, board: &mut Board, until: Until, stop: &Stop) -> Result<Ended> {
         let mut batches = 0_u64;
         loop {
             if stop.draining() {
@@ -135,11 +131,10 @@ impl Worker<'_> {
                 }
                 Err(error) => return Err(error),
             }
-            let picked = match self.pick(only) {
+            let picked = match self.pick() {
                 Ok(Some(picked)) => picked,
                 Ok(None)
-                    if until == Until::Once
-                        || (until == Until::Idle && self.nothing_left(only)?) =>
+                    if until == Until::Once || (until == Until::Idle && self.nothing_left()?) =>
                 {
                     return Ok(if batches == 0 { Ended::NothingToDo } else { Ended::Done });
                 }
@@ -199,13 +194,20 @@ impl Worker<'_> {
                 self.shop.warn(format!("{name:?} can't be worked on: {why}"));
             }
             self.broken = swept.broken;
+            let mended = beside(self.shop, stop, |shop| match shop.survey.decide()? {
+                Some(_deciding) => shop.survey.mend_line(shop.workspace.root()),
+                None => Ok(()),
+            });
+            if mended.await?.is_none() {
+                return Ok(());
+            }
             self.swept = Some((Instant::now(), begun.elapsed()));
         }
         Ok(())
     }
 
     /// Claims what is ready, if the stage may work now.
-    fn pick(&mut self, only: Option<&[OrderId]>) -> Result<Option<Picked>> {
+    fn pick(&mut self) -> Result<Option<Picked>> {
         let shop = self.shop;
         let room = match shop.floor.breaker(shop.stage.name) {
             Some(breaker) if breaker.until > unix_now() => {
@@ -217,7 +219,11 @@ impl Worker<'_> {
             None => shop.batch,
         };
         let session = SessionId::fresh();
-        let picked = match batch::pick(shop, &session, room, false, only, &mut self.passed) {
+        let (most, bounds) = (usize::MAX, Some(&shop.bounds));
+        let idle = if shop.bounds.only.is_some() { 1 } else { 1 + shop.idle_others() };
+        let wants = Wants { room, most, warm: false, idle, bounds, joined: Vec::new() };
+        let (door, passed) = (&mut self.door, &mut self.passed);
+        let picked = match batch::pick(shop, &session, &wants, door, passed) {
             Ok(picked) if picked.claims.is_empty() => return Ok(None),
             Ok(picked) => picked,
             Err(error) if matches!(error.kind(), Kind::DiskFull) => {
@@ -227,10 +233,10 @@ impl Worker<'_> {
             Err(error) => return Err(error),
         };
         self.warned = None;
-        let orders = picked.claims.iter().map(|claim| claim.id().clone()).collect::<Vec<_>>();
+        let orders = picked.claims.iter().map(|(claim, _)| claim.id().clone()).collect::<Vec<_>>();
         let why = match picked.alone {
             true => "a suspect of a crash runs alone".to_owned(),
-            false => format!("{} of at most {room}", orders.len()),
+            false => format!("{} of at most {room}; {}", orders.len(), picked.share),
         };
         shop.tell(What::Claimed { orders, why });
         Ok(Some(picked))
@@ -268,6 +274,7 @@ impl Worker<'_> {
         let doing = match (&pause, &self.warned) {
             (Some(breaker), _) => format!("paused: {}", breaker.why),
             (None, Some(warned)) => warned.clone(),
+            (None, None) if self.door.waits() => "waiting for a permit".to_owned(),
             (None, None) => "waiting for orders".to_owned(),
         };
         board.idle(&doing);
@@ -276,7 +283,7 @@ impl Worker<'_> {
             // While the stage pauses, no ring means anything.
             match pause {
                 Some(_) => tokio::time::sleep(spread).await,
-                None => drop(self.bell.wait(spread).await),
+                None => self.hear(spread).await,
             }
         };
         tokio::select! {
@@ -285,20 +292,37 @@ impl Worker<'_> {
         }
     }
 
+    /// Waits until one of the bells rings, at most `limit`.
+    async fn hear(&self, limit: Duration) {
+        let freed = async {
+            match self.freed.as_ref().filter(|_| self.door.waits()) {
+                Some(freed) => drop(freed.wait(limit).await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _rung = self.bell.wait(limit) => {}
+            () = freed => {}
+        }
+    }
+
     /// True when no order of this stage can still be worked on without a person.
-    fn nothing_left(&self, only: Option<&[OrderId]>) -> Result<bool> {
+    fn nothing_left(&self) -> Result<bool> {
         let shop = self.shop;
         for id in shop.queue.list()?.orders {
-            if only.is_some_and(|only| !only.contains(&id)) {
+            if shop.bounds.only.as_ref().is_some_and(|only| !only.contains(&id)) {
                 continue;
             }
             let Ok(Some(order)) = shop.queue.look(&id) else { continue };
-            if !shop.stage.takes.contains(&order.state) || order.hold.is_some() {
+            if !shop.stage.takes.contains(&order.state) || !shop.may_work_in(&order.state) {
+                continue;
+            }
+            if order.hold.is_some() {
                 continue;
             }
             // What waits for another order can't be done by this worker alone; what rests, or is in somebody's hands,
             // may come to us later.
-            let free = order.request.is_ok() && batch::waits(shop, &order).is_none();
+            let free = order.request.is_ok() && shop.survey.waits_now(&order).is_none();
             if free || order.history.open.is_some() {
                 return Ok(false);
             }

@@ -10,7 +10,7 @@ use crate::detect;
 use crate::flags::Demo;
 
 /// The command that runs the tests of the demo's crate.
-pub(super) const TEST: [&str; 4] = ["cargo", "test", "--offline", "-q"];
+pub(super) const TEST: [&str; 4] = ["cargo", "test", "--offline", "--no-fail-fast"];
 
 /// How many times as fast as in life the simulated agent works unless it is said.
 const SPEED: f64 = 20.0;

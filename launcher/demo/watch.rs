@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use shopfloor::config::Config;
 use shopfloor::error::{Error, Kind};
 use shopfloor::floor::{Floor, WorkerStatus};
 use shopfloor::queue::files::FileQueue;
 use shopfloor::queue::{Created, Queue as _};
-use shopfloor::stages::STAGES;
+use shopfloor::stages::{self, STAGES};
 use shopfloor::stop::Stop;
+use shopfloor::survey::Survey;
 
 use super::course::Course;
 use super::folder::Folder;
@@ -85,7 +87,10 @@ impl<'a> Watch<'a> {
         self.add()?;
         let served: BTreeSet<String> = STAGES.iter().map(|stage| stage.name.to_owned()).collect();
         let done = |watch: &Self, _: &[WorkerStatus]| {
-            Ok(idle::is_idle(&*watch.queue, &watch.floor, &served)?)
+            let (queue, folder) = (watch.queue.clone(), watch.queue.folder().to_owned());
+            let (floor, config) = (watch.floor.clone(), Config::default());
+            let survey = Survey::new(queue, floor, folder, stages::pipeline(), &config);
+            Ok(idle::is_idle(&watch.floor, &survey, &served)?)
         };
         if self.until("Ctrl-C stops it", self.agent.patience(), done).await? == Came::Stop {
             return Ok(None);

@@ -140,6 +140,7 @@ fn a_worker_that_is_killed_is_started_again() {
 fn a_worker_that_ends_by_itself_is_left_alone() {
     let scene = Scene::ready();
     let launcher = scene.start(&[]);
+    launcher.wait_for("all workers", || lines(&scene.beside("patient")).len() == 5);
     for pid in launcher.workers() {
         send(pid, Signal::TERM);
     }

@@ -12,8 +12,11 @@ use rustix::process::{Pid, Signal};
 pub(super) const WORKERS: [&str; 5] =
     ["spec-worker", "test-worker", "implement-worker", "playtest-worker", "commit-worker"];
 
-/// A worker that does nothing until it is told to end or its launcher is gone.
-pub(super) const PATIENT: &str = "trap 'exit 0' TERM\nwhile read -r line; do :; done\nexit 0";
+/// A worker that does nothing until it is told to end or its launcher is gone. It writes its id into `patient` once it
+/// hears what it is told.
+pub(super) const PATIENT: &str = "trap 'exit 0' TERM\n\
+                                  echo $$ >> \"$SCENE/patient\"\n\
+                                  while read -r line; do :; done\nexit 0";
 
 /// The longest a test waits for anything.
 const LIMIT: Duration = Duration::from_secs(60);

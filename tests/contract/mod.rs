@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't set its scene fails")]
 #![expect(clippy::panic, reason = "a test that meets something else fails")]
 
+mod planning;
 mod scenarios;
 pub(crate) mod worlds;
 
@@ -11,6 +12,12 @@ use shopfloor::holder::{Holder, SessionId, WorkerId};
 use shopfloor::order::{OrderId, Request};
 use shopfloor::queue::{Claim, Claiming, Created, Order, Queue, Skip};
 use shopfloor::state::State;
+
+/// All scenarios.
+mod scenario {
+    pub(super) use super::planning::*;
+    pub(super) use super::scenarios::*;
+}
 
 /// A queue and the people and workers around it.
 pub(crate) trait World {
@@ -75,14 +82,14 @@ macro_rules! contract {
         mod memory {
             $(#[test]
             fn $scenario() {
-                super::scenarios::$scenario(&mut super::worlds::Memory::new());
+                super::scenario::$scenario(&mut super::worlds::Memory::new());
             })*
         }
 
         mod files {
             $(#[test]
             fn $scenario() {
-                super::scenarios::$scenario(&mut super::worlds::Files::new());
+                super::scenario::$scenario(&mut super::worlds::Files::new());
             })*
         }
     };
@@ -92,6 +99,7 @@ contract![
     of_many_claims_at_once_exactly_one_wins,
     many_workers_take_every_order_exactly_once,
     a_second_order_of_one_name_changes_nothing,
+    of_several_orders_all_are_made_on_hold_or_none,
     an_order_is_ready_in_its_state_only,
     a_stale_generation_moves_nothing,
     a_persons_edit_of_the_state_wins,
@@ -107,6 +115,14 @@ contract![
     a_buried_order_is_dug_out_and_pardoned_by_a_kick,
     an_archived_order_is_gone_and_a_claimed_one_is_not_archived,
     what_is_ready_comes_by_priority,
+    what_is_wanted_sooner_comes_first_among_equals,
+    what_is_set_aside_is_ready_again_when_what_it_waits_for_is_there,
+    whatever_happens_to_an_order_wakes_those_that_wait_for_it,
+    a_phase_that_opens_wakes_those_that_wait_for_it,
+    an_order_an_earlier_phase_waits_for_can_be_roused,
+    rolls_tell_how_phases_and_groups_stand,
+    only_what_is_ready_is_set_aside,
+    a_sweep_leaves_those_aside_that_still_wait_and_wakes_the_others,
     a_lost_index_is_made_again_by_a_sweep,
     a_state_nobody_knows_is_refused,
     a_worker_lives_until_its_guard_is_dropped,

@@ -99,6 +99,20 @@ pub(super) fn a_second_order_of_one_name_changes_nothing(world: &mut dyn World) 
     assert!(queue.look(&id("nobody")).unwrap().is_none());
 }
 
+pub(super) fn of_several_orders_all_are_made_on_hold_or_none(world: &mut dyn World) {
+    let (queue, worker) = (world.queue(), world.hire());
+    let orders = ["a", "b"].map(|name| (id(name), Request::titled(name)));
+    queue.create_all(&orders, "imported").unwrap();
+    assert_eq!(look(&queue, &id("b")).hold.as_deref(), Some("imported"));
+    assert!(ready(&queue, &State::NEW).is_empty());
+    assert!(matches!(skip(&queue, &id("a"), &State::NEW, &worker), Skip::Held(_)));
+    let more = ["c", "b"].map(|name| (id(name), Request::titled(name)));
+    assert_eq!(queue.create_all(&more, "again").unwrap_err().kind(), Fault::Usage);
+    assert!(queue.look(&id("c")).unwrap().is_none());
+    assert!(queue.unhold(&id("a")).unwrap());
+    drop(claim(&queue, &id("a"), &State::NEW, &worker));
+}
+
 pub(super) fn an_order_is_ready_in_its_state_only(world: &mut dyn World) {
     let (queue, worker) = (world.queue(), world.hire());
     let order = make(&queue, "a");

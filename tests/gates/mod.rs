@@ -1,9 +1,11 @@
 //! Stories of gates on a real repository: what honest work gets, and what every cheat or mistake gets.
 
 mod faults;
+mod named;
 mod orders;
 mod review;
 mod unions;
+pub(crate) mod culprits;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use shopfloor::verdict::{Testimony, Verdict};
 use shopfloor::workspace::{Bench, Workspace};
 
 /// Runs every `tests/*.sh` and says how many there were, in words that are understood.
-const RUNNER: &str = r#"count=0; status=0
+pub(crate) const RUNNER: &str = r#"count=0; status=0
 for test in tests/*.sh; do
     [ -e "$test" ] || continue
     count=$((count + 1))
@@ -31,24 +33,29 @@ exit $status
 "#;
 
 /// A project with one passing test, and gates that look at it.
-struct House {
-    folder: tempfile::TempDir,
-    workspace: Workspace,
-    gates: Gates,
+pub(crate) struct House {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) workspace: Workspace,
+    pub(crate) gates: Gates,
 }
 
 /// One order under way.
-struct Job {
-    id: OrderId,
-    generation: u64,
-    papers: PathBuf,
-    desk: PathBuf,
-    bench: Bench,
-    frozen: Option<String>,
-    request: Request,
+pub(crate) struct Job {
+    pub(crate) id: OrderId,
+    pub(crate) generation: u64,
+    pub(crate) papers: PathBuf,
+    pub(crate) desk: PathBuf,
+    pub(crate) bench: Bench,
+    pub(crate) frozen: Option<String>,
+    pub(crate) request: Request,
 }
 
-fn git(folder: &Path, args: &[&str]) -> String {
+/// Marks what gates start. Of this process alone: a gate ends what bears its mark, and other test runs must not bear it.
+fn cookie() -> String {
+    format!("gates/test-{}", std::process::id())
+}
+
+pub(crate) fn git(folder: &Path, args: &[&str]) -> String {
     let output = std::process::Command::new("git")
         .args([
             "-c",
@@ -73,18 +80,18 @@ fn git(folder: &Path, args: &[&str]) -> String {
     text.trim_end().to_owned()
 }
 
-fn write(path: &Path, text: &str) {
+pub(crate) fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
 
 impl House {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
     /// A house whose configuration is the usual one but for what `change` does to it.
-    async fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let project = folder.path().join("project");
         std::fs::create_dir(&project).unwrap();
@@ -105,23 +112,23 @@ impl House {
         let root = folder.path().join("worktrees");
         std::fs::create_dir_all(floor.run()).unwrap();
         let workspace =
-            Workspace::open(&project, &root, None, &floor.run(), "gates/test").await.unwrap();
-        let gates = Gates::new(Arc::new(config), workspace.clone(), floor, "gates/test".to_owned());
+            Workspace::open(&project, &root, None, &floor.run(), &cookie()).await.unwrap();
+        let gates = Gates::new(Arc::new(config), workspace.clone(), floor, cookie());
         Self { folder, workspace, gates }
     }
 
-    fn project(&self) -> PathBuf {
+    pub(crate) fn project(&self) -> PathBuf {
         self.folder.path().join("project")
     }
 
     /// Commits `text` as `path` on the project's base branch.
-    fn commit(&self, path: &str, text: &str) {
+    pub(crate) fn commit(&self, path: &str, text: &str) {
         write(&self.project().join(path), text);
         git(&self.project(), &["add", "--all"]);
         git(&self.project(), &["commit", "--quiet", "--message", path]);
     }
 
-    async fn order(&self, id: &str) -> Job {
+    pub(crate) async fn order(&self, id: &str) -> Job {
         let id = OrderId::parse(id).unwrap();
         let place = |kind: &str| {
             let path = self.folder.path().join(kind).join(id.as_str());
@@ -135,14 +142,14 @@ impl House {
     }
 
     /// An order with a test that wants the file `src/<id>`.
-    async fn tested(&self, id: &str) -> Job {
+    pub(crate) async fn tested(&self, id: &str) -> Job {
         let job = self.order(id).await;
         job.work(&format!("tests/{id}.sh"), &format!("[ -e src/{id} ]\n"));
         job
     }
 
     /// The same with the test frozen and the file there.
-    async fn built(&self, id: &str) -> Job {
+    pub(crate) async fn built(&self, id: &str) -> Job {
         let mut job = self.tested(id).await;
         let red = self.check(Gate::Red, &job).await;
         assert!(red.check.passed(), "{red:?}");
@@ -151,7 +158,7 @@ impl House {
         job
     }
 
-    async fn scene(&self, job: &Job) -> Scene {
+    pub(crate) async fn scene(&self, job: &Job) -> Scene {
         let tree = self.workspace.snapshot(&job.id, job.generation).await.unwrap().tree;
         Scene {
             order: job.id.clone(),
@@ -163,17 +170,18 @@ impl House {
             bench: self.workspace.find(&job.id).await.unwrap(),
             tree_before: Some(tree.clone()),
             tree: Some(tree),
+            looked: None,
             testimony: None,
             frozen: job.frozen.clone(),
             code_changed: None,
         }
     }
 
-    async fn check(&self, gate: Gate, job: &Job) -> GateReport {
+    pub(crate) async fn check(&self, gate: Gate, job: &Job) -> GateReport {
         self.gates.check(gate, &self.scene(job).await, &Stop::new()).await
     }
 
-    async fn union(&self, jobs: &[&Job]) -> Vec<GateReport> {
+    pub(crate) async fn union(&self, jobs: &[&Job]) -> Vec<GateReport> {
         let mut scenes = Vec::new();
         for job in jobs {
             scenes.push(self.scene(job).await);
@@ -184,19 +192,19 @@ impl House {
 
 impl Job {
     /// Writes a file in the worktree.
-    fn work(&self, path: &str, text: &str) {
+    pub(crate) fn work(&self, path: &str, text: &str) {
         write(&self.bench.path.join(path), text);
     }
 
-    fn paper(&self, name: &str, text: &str) {
+    pub(crate) fn paper(&self, name: &str, text: &str) {
         write(&self.papers.join(name), text);
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.papers.join(name)).unwrap_or_default()
     }
 
-    fn says(&self, verdict: Verdict, artifacts: &[&str]) -> Testimony {
+    pub(crate) fn says(&self, verdict: Verdict, artifacts: &[&str]) -> Testimony {
         Testimony {
             order: self.id.to_string(),
             generation: self.generation,

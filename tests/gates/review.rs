@@ -43,13 +43,28 @@ fn private_key() -> String {
 }
 
 #[tokio::test]
-async fn files_that_decide_what_runs_must_be_declared() {
+async fn files_that_decide_what_runs_must_be_declared_and_most_by_a_person() {
     let house = House::new().await;
     house.commit(".travis.yml", "script: make test\n");
     house.commit("old.txt", "x\n");
+    for (name, path) in [("github", ".github/workflows/ci.yml"), ("circle", ".circleci/config.yml")]
+    {
+        pair(
+            &house,
+            name,
+            (|job| job.work(path, "x = 1\n"), "and was not declared"),
+            (
+                |job| {
+                    declares(job, &[path]);
+                    job.work(path, "x = 1\n");
+                },
+                "protected, and let through",
+            ),
+        )
+        .await;
+    }
     for (name, path) in [
-        ("github", ".github/workflows/ci.yml"),
-        ("circle", ".circleci/config.yml"),
+        ("script", "run-tests.sh"),
         ("ours", "shopfloor.toml"),
         ("queue", "work-orders/more/order.json"),
         ("attributes", "src/.gitattributes"),
@@ -66,14 +81,15 @@ async fn files_that_decide_what_runs_must_be_declared() {
             name,
             (
                 |job| {
-                    declares(job, &["src/", "crates/**", "web"]);
+                    // A spec is an agent's word.
+                    declares(job, &["src/", "crates/**", "web", path]);
                     job.work(path, "x = 1\n");
                 },
-                "is protected",
+                "only a person lets it change",
             ),
             (
                 |job| {
-                    declares(job, &[path]);
+                    job.request.files = vec![path.to_owned()];
                     job.work(path, "x = 1\n");
                 },
                 "protected, and let through",

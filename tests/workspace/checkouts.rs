@@ -64,3 +64,39 @@ async fn a_user_who_has_our_branch_checked_out_is_not_in_the_way() {
     workspace.prepare(&id("a")).await.unwrap();
     assert_eq!(world.git(&["status", "--porcelain"]), "");
 }
+
+#[tokio::test]
+async fn what_is_looked_at_is_made_anew_for_each_claim_and_shared_by_no_two_orders() {
+    let world = World::new();
+    let workspace = world.open().await;
+    let (a, twin) = (id("a"), id("a.1"));
+    let bench = workspace.prepare(&a).await.unwrap();
+    put(&bench.path.join("new"), "work\n");
+    put(&bench.path.join("target/cache"), "warm");
+    let tree = workspace.snapshot(&a, 1).await.unwrap().tree;
+    let first = workspace.look(&a, 1, &bench.base, &tree).await.unwrap();
+    assert_eq!(first.commit.tree, tree);
+    assert_eq!(git(&first.folder, &["rev-parse", "HEAD"]), first.commit.commit);
+    assert_eq!(git(&first.folder, &["status", "--porcelain", "--ignored"]), "");
+    assert_eq!(read(&first.folder.join("new")), "work\n");
+    let other = workspace.look(&twin, 1, &bench.base, &bench.base.tree).await.unwrap();
+    assert_ne!(first.folder, other.folder);
+
+    put(&first.folder.join("new"), "changed\n");
+    put(&first.folder.join("target/cache"), "its own");
+    let left = workspace.look_tree(&first).await.unwrap();
+    let changes = workspace.changes(&tree, &left).await.unwrap();
+    assert_eq!(changes.iter().map(|change| change.path.as_str()).collect::<Vec<_>>(), ["new"]);
+    assert_eq!(workspace.tree(&a).await.unwrap(), tree);
+    workspace.look_again(&a, &first).await.unwrap();
+    assert_eq!(workspace.look_tree(&first).await.unwrap(), tree);
+
+    // The next claim's is empty of what was ignored, and takes the last one's away; an older claim ends only its own.
+    let second = workspace.look(&a, 2, &bench.base, &tree).await.unwrap();
+    assert!(!first.folder.exists() && !second.folder.join("target").exists());
+    workspace.end_looks(&a, 1).await.unwrap();
+    assert!(second.folder.exists() && other.folder.exists());
+    workspace.end_looks(&a, 2).await.unwrap();
+    assert!(!second.folder.exists() && other.folder.exists());
+    assert!(!world.git(&["worktree", "list"]).contains("look-a.2"));
+}

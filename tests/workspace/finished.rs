@@ -260,3 +260,44 @@ async fn a_branch_of_ours_that_was_made_to_point_at_the_users_is_replaced_and_no
         [&*landed.commit; 2].join("\n")
     );
 }
+
+/// All branches with the commits they name.
+fn branches(world: &World) -> Vec<(String, String)> {
+    let all = world.git(&["for-each-ref", "--format=%(refname) %(objectname)", "refs/heads"]);
+    let pair = |line: &str| line.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()));
+    all.lines().filter_map(pair).collect()
+}
+
+#[tokio::test]
+async fn no_branch_is_ever_deleted_and_what_one_named_is_never_lost() {
+    let world = World::new();
+    let workspace = world.open().await;
+    let mut seen = Vec::new();
+    let a = ordered(&workspace, "a", "a.txt", "a").await;
+    let path = workspace.find(&a).await.unwrap().unwrap().path;
+    git(&path, &["add", "--all"]);
+    git(&path, &["commit", "--quiet", "--message", "the agent's own"]);
+    seen.extend(branches(&world));
+    land_one(&workspace, &a).await;
+    seen.extend(branches(&world));
+    // Put away, and a second life of the same name.
+    workspace.retire(&a, 1).await.unwrap();
+    seen.extend(branches(&world));
+    let b = ordered(&workspace, "b", "b.txt", "b").await;
+    land_one(&workspace, &b).await;
+    ordered(&workspace, "a", "more.txt", "more").await;
+    seen.extend(branches(&world));
+    // The base branch goes another way, and the order is put there.
+    world.git(&["commit", "--quiet", "--allow-empty", "--message", "elsewhere"]);
+    let base = workspace.base().await.unwrap();
+    workspace.restart(&a, 2, &base, &base.tree).await.unwrap();
+    workspace.retire(&a, 2).await.unwrap();
+    workspace.retire(&b, 1).await.unwrap();
+    let now = branches(&world);
+    assert!(seen.len() > 8, "{seen:?}");
+    for (name, commit) in seen {
+        assert!(now.iter().any(|(known, _)| *known == name), "{name} is gone: {now:?}");
+        let holders = world.git(&["for-each-ref", "--contains", &commit]);
+        assert!(!holders.is_empty(), "nothing holds {commit}, which {name} named");
+    }
+}

@@ -68,6 +68,7 @@ impl Setup {
             dir: plan.dir.clone(),
             env,
             cookie: plan.cookie.clone(),
+            gives_way: false,
         })
     }
 

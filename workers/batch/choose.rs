@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::batch::permit::Door;
 use crate::error::{Kind, Result};
 use crate::event::What;
 use crate::holder::SessionId;
 use crate::order::OrderId;
-use crate::plan::{self, Known, Wait};
-use crate::queue::{Claim, Claiming, Order, Skip};
+use crate::permits::Permit;
+use crate::plan::{Footprint, Line, Reason};
+use crate::queue::{Claim, Claiming, Skip};
 use crate::shop::Shop;
-use crate::state::State;
-
-/// How many more orders than wanted are looked at, since others may be faster.
-const SPARE: usize = 16;
+use crate::survey::{Chosen, Ready, Wants};
 
 /// Orders that were passed over, with the reason that was told. A reason is told once, not at every poll.
 #[derive(Debug, Default)]
@@ -34,38 +33,93 @@ impl PassedOver {
 pub struct Picked {
     /// The session they are for.
     pub session: SessionId,
-    /// The claims, in the order in which they will be given.
-    pub claims: Vec<Claim>,
+    /// The claims, in the order in which they will be given, with what each order touches.
+    pub claims: Vec<(Claim, Footprint)>,
     /// It is a suspect: nothing else may join it.
     pub alone: bool,
+    /// The right to open a session, where one is needed.
+    pub permit: Option<Permit>,
+    /// Why this many.
+    pub share: String,
+    /// Why each order was taken or was not.
+    pub reasons: Vec<Reason>,
 }
 
-/// Takes what is ready: a fair share of it, at most `room` by weight. `warm` says that it joins a session under way, where
-/// no suspect may come. `only` narrows the choice to these orders.
+/// Takes what is ready for `session`: a fair share of it. `door` gives the permit for a session, where one is needed and
+/// none is open.
 pub fn pick(
     shop: &Shop,
     session: &SessionId,
-    room: usize,
-    warm: bool,
-    only: Option<&[OrderId]>,
+    wants: &Wants<'_>,
+    door: &mut Door,
     passed: &mut PassedOver,
 ) -> Result<Picked> {
-    let (wanted, alone) = choose(shop, room, warm, only, passed)?;
-    let mut picked = Picked { session: session.clone(), claims: Vec::new(), alone };
+    let mut picked = Picked {
+        session: session.clone(),
+        claims: Vec::new(),
+        alone: false,
+        permit: None,
+        share: String::new(),
+        reasons: Vec::new(),
+    };
+    // Nobody else takes orders that touch files while we decide, so that no two take what may not run side by side.
+    let deciding = if shop.touches_files() { shop.survey.decide()? } else { None };
+    if shop.touches_files() && deciding.is_none() {
+        return Ok(picked);
+    }
+    let mut tell = |order: &OrderId, why: String| passed.tell(shop, order, why);
+    let chosen = shop.survey.choose(&shop.stage, wants, &mut tell)?;
+    let Chosen { mut taken, alone, share, reasons, mut line } = chosen;
+    (picked.alone, picked.share, picked.reasons) = (alone, share, reasons);
+    let needs_session = |one: &Ready| one.needs_session(&shop.stage);
+    if !wants.warm && taken.iter().any(needs_session) {
+        match door.permit(shop)? {
+            Some(permit) => picked.permit = permit,
+            None => {
+                let waits = taken.iter().filter(|one| needs_session(one));
+                picked.reasons.extend(waits.map(|one| no_permit(one.order.id.clone())));
+                taken.retain(|one| !needs_session(one));
+            }
+        }
+    } else if !wants.warm {
+        door.leave();
+    }
+    claim(shop, &taken, &mut picked, &mut line, passed)?;
+    Ok(picked)
+}
+
+fn no_permit(order: OrderId) -> Reason {
+    let why = "all sessions that may run at once are in use: it waits for a permit".to_owned();
+    Reason { order, taken: false, why }
+}
+
+/// Claims what is wanted. Each order that is won gets its place in the line.
+fn claim(
+    shop: &Shop,
+    wanted: &[Ready],
+    picked: &mut Picked,
+    line: &mut Line,
+    passed: &mut PassedOver,
+) -> Result<()> {
     let mut failure = None;
-    for (id, claiming) in claim_all(shop, session, &wanted) {
+    for (one, claiming) in claim_all(shop, &picked.session, wanted) {
+        let id = &one.order.id;
         match claiming {
             Ok(Claiming::Won(claim)) => {
-                passed.0.remove(&id);
-                picked.claims.push(*claim);
+                passed.0.remove(id);
+                let footprint = one.footprint.clone();
+                if shop.touches_files() {
+                    shop.survey.put_place(id, line.join(id, footprint.clone()))?;
+                }
+                picked.claims.push((*claim, footprint));
             }
             Ok(Claiming::Skipped(Skip::Held(why))) => {
-                passed.tell(shop, &id, format!("on hold: {why}"));
+                passed.tell(shop, id, format!("on hold: {why}"));
             }
             Ok(Claiming::Skipped(_)) => {}
             // One broken order does not keep the others from being taken.
             Err(error) if error.kind() == Kind::BrokenOrder => {
-                passed.tell(shop, &id, error.to_string());
+                passed.tell(shop, id, error.to_string());
             }
             Err(error) => failure = Some(error),
         }
@@ -74,114 +128,38 @@ pub fn pick(
         Some(error) if picked.claims.is_empty() => Err(error),
         Some(error) => {
             shop.warn(format!("an order could not be claimed: {error}"));
-            Ok(picked)
+            Ok(())
         }
-        None => Ok(picked),
+        None => Ok(()),
     }
 }
 
 /// The syncs of a batch's claims are issued together: one thread each.
-fn claim_all(
+fn claim_all<'w>(
     shop: &Shop,
     session: &SessionId,
-    wanted: &[(OrderId, State)],
-) -> Vec<(OrderId, Result<Claiming>)> {
+    wanted: &'w [Ready],
+) -> Vec<(&'w Ready, Result<Claiming>)> {
     let holder = shop.enlisted.holder(session);
-    let claim = |id: &OrderId, state: &State| Arc::clone(&shop.queue).claim(id, state, &holder);
-    if let [(id, state)] = wanted {
-        return vec![(id.clone(), claim(id, state))];
+    let claim = |one: &Ready| Arc::clone(&shop.queue).claim(&one.order.id, &one.state, &holder);
+    if let [one] = wanted {
+        return vec![(one, claim(one))];
     }
     std::thread::scope(|threads| {
         let claim = &claim;
         let mut claimed = Vec::new();
         let mut running = Vec::new();
-        for (id, state) in wanted {
+        for one in wanted {
             let thread = std::thread::Builder::new();
-            match thread.spawn_scoped(threads, move || claim(id, state)) {
-                Ok(thread) => running.push((id, thread)),
+            match thread.spawn_scoped(threads, move || claim(one)) {
+                Ok(thread) => running.push((one, thread)),
                 // No thread to be had: one after the other, then.
-                Err(_) => claimed.push((id.clone(), claim(id, state))),
+                Err(_) => claimed.push((one, claim(one))),
             }
         }
-        let joined = running.into_iter().filter_map(|(id, thread)| Some((id, thread.join().ok()?)));
-        claimed.extend(joined.map(|(id, claiming)| (id.clone(), claiming)));
+        let joined =
+            running.into_iter().filter_map(|(one, thread)| Some((one, thread.join().ok()?)));
+        claimed.extend(joined);
         claimed
     })
-}
-
-fn choose(
-    shop: &Shop,
-    room: usize,
-    warm: bool,
-    only: Option<&[OrderId]>,
-    passed: &mut PassedOver,
-) -> Result<(Vec<(OrderId, State)>, bool)> {
-    let mut candidates = Vec::new();
-    // Leftovers of a crash come first: their work is paid for.
-    for state in shop.stage.takes.iter().rev() {
-        let most = room + SPARE + passed.0.len();
-        let ready = shop.queue.ready(state, most)?.into_iter();
-        let ready = ready.filter(|id| only.is_none_or(|only| only.contains(id)));
-        candidates.extend(ready.map(|id| (id, state.clone())));
-    }
-    let fit: Vec<(Order, State)> = candidates
-        .into_iter()
-        .filter_map(|(id, state)| fit_to_take(shop, &id, passed).map(|order| (order, state)))
-        .collect();
-    let idle = if only.is_some() { 1 } else { 1 + shop.idle_others() };
-    let share = plan::share(fit.len(), idle, room);
-    let mut wanted = Vec::new();
-    let mut weight = 0;
-    for (order, state) in fit {
-        let heavy = order.request.as_ref().map_or(1, |request| request.weight.max(1) as usize);
-        if order.history.suspect {
-            if wanted.is_empty() && !warm {
-                return Ok((vec![(order.id, state)], true));
-            }
-            continue;
-        }
-        if wanted.len() >= share || (weight + heavy > room && (warm || !wanted.is_empty())) {
-            continue;
-        }
-        weight += heavy;
-        wanted.push((order.id, state));
-    }
-    Ok((wanted, false))
-}
-
-/// The order, when nothing that can be seen without a lock speaks against taking it.
-fn fit_to_take(shop: &Shop, id: &OrderId, passed: &mut PassedOver) -> Option<Order> {
-    let order = match shop.queue.look(id) {
-        Ok(order) => order?,
-        Err(error) => {
-            passed.tell(shop, id, error.to_string());
-            return None;
-        }
-    };
-    if let Some(why) = &order.hold {
-        passed.tell(shop, id, format!("on hold: {why}"));
-        return None;
-    }
-    if let Some(wait) = waits(shop, &order) {
-        passed.tell(shop, id, wait.to_string());
-        return None;
-    }
-    Some(order)
-}
-
-/// What an order waits for, if anything.
-pub fn waits(shop: &Shop, order: &Order) -> Option<Wait> {
-    // A request that can't be read waits for nothing: the claim puts it on hold and says why.
-    let request = order.request.as_ref().ok()?;
-    let known = |other: &OrderId| known(shop, other);
-    plan::waits_for(&order.id, request, &shop.pipeline, &known).into_iter().next()
-}
-
-fn known(shop: &Shop, id: &OrderId) -> Option<Known> {
-    let Ok(Some(order)) = shop.queue.look(id) else {
-        let state = shop.floor.archived_state(id)?;
-        return Some(Known { state, needs: Vec::new() });
-    };
-    let needs = order.request.map(|request| request.needs).unwrap_or_default();
-    Some(Known { state: order.state, needs: needs.into_iter().map(|need| need.id).collect() })
 }

@@ -11,6 +11,7 @@ use crate::history::topic;
 use crate::queue::{Move, Moved, Note};
 use crate::shop::Shop;
 use crate::stage::{Gate, Tree};
+use crate::state::State;
 use crate::stop::Stop;
 
 /// A job whose gates were run.
@@ -18,6 +19,8 @@ use crate::stop::Stop;
 pub(crate) enum Gated {
     /// The gates spoke: all of them, or up to the first that is not green.
     Ruled(Box<Job>, Vec<GateReport>),
+    /// It has come as far as it was to go, before its last gate; it was let go there.
+    Arrived,
     /// The claim was lost on the way; nothing was moved.
     Lost(crate::order::OrderId, String),
     /// The queue could not do it.
@@ -68,6 +71,7 @@ async fn ready(shop: &Shop, job: &mut Job) -> Result<(), GateReport> {
         ),
         took_ms: 0,
         transcripts: Vec::new(),
+        goes_back: false,
         proof: None,
     })
 }
@@ -85,6 +89,9 @@ async fn single(shop: &Shop, mut job: Job, stop: &Stop) -> Gated {
                 || "its turn ended".to_owned(),
                 |report: &GateReport| report.check.line().to_owned(),
             );
+            if !shop.may_work_in(state) {
+                return arrive(shop, job, state, why);
+            }
             match job.enter(&Move::forward(state.clone(), why.clone())) {
                 Ok(Entered::Here(moved)) => job = *moved,
                 Ok(Entered::Lost(why)) => return Gated::Lost(id, why),
@@ -106,6 +113,19 @@ async fn single(shop: &Shop, mut job: Job, stop: &Stop) -> Gated {
         }
     }
     Gated::Ruled(Box::new(job), reports)
+}
+
+/// Lets an order go in the state to which it was to be driven.
+fn arrive(shop: &Shop, job: Job, to: &State, why: String) -> Gated {
+    let (order, from) = (job.id().clone(), job.claim.state().clone());
+    match job.claim.advance(&Move::forward(to.clone(), why.clone())) {
+        Ok(Moved::Done) => {
+            shop.tell(What::Moved { order, from, to: to.clone(), why });
+            Gated::Arrived
+        }
+        Ok(Moved::LostClaim(why)) => Gated::Lost(order, why),
+        Err(error) => Gated::Broken(error),
+    }
 }
 
 async fn union(shop: &Shop, jobs: Vec<Job>, stop: &Stop) -> Vec<Gated> {

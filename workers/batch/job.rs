@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::floor;
-use crate::gate::Scene;
+use crate::gate::{Looked, Scene};
 use crate::history::topic;
 use crate::order::OrderId;
 use crate::papers::Papers;
@@ -15,7 +15,7 @@ use crate::queue::{Claim, Kept, Move, Moved, Note};
 use crate::shop::Shop;
 use crate::stage::{Stage, Tree};
 use crate::verdict::{Testimony, Verdict};
-use crate::workspace::Bench;
+use crate::workspace::{Bench, Look};
 
 /// One order in a batch.
 #[derive(Debug)]
@@ -23,7 +23,10 @@ pub(crate) struct Job {
     pub(crate) claim: Claim,
     pub(crate) papers: Papers,
     pub(crate) desk: PathBuf,
+    /// Its worktree.
     pub(crate) bench: Option<Bench>,
+    /// What its agent is given in place of the worktree, in a looking stage.
+    pub(crate) look: Option<Look>,
     pub(crate) turn: Turned,
     /// Fix turns it may still have in this session.
     pub(crate) fix_turns: u32,
@@ -36,6 +39,8 @@ pub(crate) struct Turned {
     pub(crate) testimony: Option<Testimony>,
     pub(crate) tree: Option<String>,
     pub(crate) tree_before: Option<String>,
+    /// What a looking stage's agent was given, and how it left it.
+    pub(crate) looked: Option<Looked>,
     /// When it was laid out, before anything of it could be written.
     pub(crate) begun: Option<SystemTime>,
 }
@@ -55,6 +60,7 @@ impl Job {
             papers,
             desk: session_dir.join("desks").join(claim.id().as_str()),
             bench: None,
+            look: None,
             turn: Turned::default(),
             fix_turns: shop.config.limits.fix_turns,
             alone,
@@ -121,10 +127,17 @@ impl Job {
             bench: self.bench.clone(),
             tree: self.turn.tree.clone(),
             tree_before: self.turn.tree_before.clone(),
+            looked: self.turn.looked.clone(),
             testimony: self.turn.testimony.clone(),
             frozen: self.claim.history().frozen.clone(),
             code_changed: self.turn.begun,
         }
+    }
+
+    /// The folder its agent works in or looks at.
+    pub(crate) fn place(&self) -> Option<&Path> {
+        let worktree = || self.bench.as_ref().map(|bench| bench.path.as_path());
+        self.look.as_ref().map(|look| look.folder.as_path()).or_else(worktree)
     }
 
     /// Finds its worktree (made when missing), and the tree in it.

@@ -6,7 +6,12 @@
 mod choose;
 mod gating;
 mod job;
+mod looking;
 mod news;
+mod permit;
+mod record;
+mod recorder;
+mod summary;
 mod room;
 mod settle;
 mod taking;
@@ -26,16 +31,21 @@ use crate::event::What;
 use crate::failure::{Class, Failure, TurnEnd};
 use crate::floor::unix_now;
 use crate::order::OrderId;
+use crate::permits::Permit;
+use crate::plan::Footprint;
 use crate::process;
 use crate::queue::Release;
 use crate::ruling::{self, Case, Ruling, Trouble};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
 
-pub use choose::{PassedOver, Picked, pick, waits};
+pub use choose::{PassedOver, Picked, pick};
 use gating::Gated;
 use job::Job;
 use news::News;
+pub use permit::Door;
+pub use record::{Decision, Fate, GateRun, RECORD, Record, Work};
+use recorder::Recorder;
 
 /// How long a session may take to end by itself once its last turn is over.
 const GRACE: Duration = Duration::from_secs(5);
@@ -65,6 +75,12 @@ struct Batch<'a> {
     alone: bool,
     /// Weight this session has taken.
     used: usize,
+    /// What each order it has taken touches.
+    members: Vec<(OrderId, Footprint)>,
+    /// The right to run a session, until it ends.
+    permit: Option<Permit>,
+    /// Why it has taken what it has.
+    record: Recorder,
     /// A further order could not be had, for a reason that was told.
     no_more: bool,
     /// Claimed; their turns have not begun.
@@ -107,6 +123,9 @@ pub async fn run(
         nonce: format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
         alone: picked.alone,
         used: 0,
+        members: Vec::new(),
+        permit: picked.permit,
+        record: Recorder::new(shop, &picked.session, &dir),
         no_more: false,
         todo: VecDeque::new(),
         fixes: VecDeque::new(),
@@ -124,19 +143,23 @@ pub async fn run(
         picked_session: picked.session,
         dir,
     };
-    for claim in picked.claims {
-        batch.admit(claim);
+    batch.record.add("at the start", picked.share, picked.reasons);
+    for (claim, footprint) in picked.claims {
+        batch.admit(claim, footprint);
     }
     batch.bury_worn_out().await?;
     let ran = Box::pin(batch.work()).await;
     batch.close("done").await;
+    batch.record.close(shop).await;
     ran?;
     Ok(batch.outcome)
 }
 
 impl Batch<'_> {
-    fn admit(&mut self, claim: crate::queue::Claim) {
+    fn admit(&mut self, claim: crate::queue::Claim, footprint: Footprint) {
         self.used += claim.request().weight.max(1) as usize;
+        self.record.admit(&claim);
+        self.members.push((claim.id().clone(), footprint));
         let job = Job::new(self.shop, claim, &self.dir, self.alone);
         if job.gates_only(&self.shop.stage) {
             self.waiting.push_back(job);
@@ -174,6 +197,7 @@ impl Batch<'_> {
                 return Ok(());
             }
             self.show();
+            self.record.hear();
             let news = news::wait(self).await;
             self.was_full |= self.wait_for_room().await;
             self.act(news).await?;
@@ -229,6 +253,12 @@ impl Batch<'_> {
     async fn gated(&mut self, gated: Gated) -> Result<()> {
         let (job, reports) = match gated {
             Gated::Ruled(job, reports) => (*job, reports),
+            Gated::Arrived => {
+                self.outcome.decided += 1;
+                self.outcome.advanced += 1;
+                self.board.show(|status| status.advanced += 1);
+                return Ok(());
+            }
             Gated::Lost(order, why) => {
                 self.shop.tell(What::LostClaim { order, why });
                 return Ok(());
@@ -345,6 +375,8 @@ impl Batch<'_> {
 
     /// Ends the session, if one is open.
     async fn close(&mut self, why: &str) {
+        // Given back when the agent has ended, and not before.
+        let permit = self.permit.take();
         let Some(session) = self.open.take() else { return };
         let grace = if self.given.is_empty() { GRACE } else { Duration::ZERO };
         let ended = session.end(grace).await;
@@ -357,6 +389,7 @@ impl Batch<'_> {
             turns: self.turns,
             left_over: ended.left_over,
         });
+        drop(permit);
     }
 
     /// The session can't go on: it is ended, and the orders that were given are charged with `class`.

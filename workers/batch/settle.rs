@@ -1,6 +1,7 @@
 //! Carries a ruling out: papers first, then the one move that counts.
 
 use crate::batch::job::Job;
+use crate::batch::looking;
 use crate::error::{Kind, Result};
 use crate::event::What;
 use crate::floor::unix_now;
@@ -15,6 +16,13 @@ use crate::state::State;
 
 /// Carries out any ruling but a fix turn (which is the session's affair). True when the order moved on.
 pub(crate) async fn settle(shop: &Shop, job: Job, ruling: Ruling) -> Result<bool> {
+    let (id, generation) = (job.id().clone(), job.claim.generation());
+    let moved_on = Box::pin(carry_out(shop, job, ruling)).await?;
+    Box::pin(looking::end(shop, &id, generation)).await;
+    Ok(moved_on)
+}
+
+async fn carry_out(shop: &Shop, job: Job, ruling: Ruling) -> Result<bool> {
     if let Some(why) = out_of_reach(shop, job.id())? {
         shop.tell(What::LostClaim { order: job.id().clone(), why });
         return Ok(false);
@@ -85,6 +93,9 @@ async fn advance(shop: &Shop, job: Job, to: State, why: String) -> Result<bool> 
             return Ok(false);
         }
         Moved::Done => shop.tell(What::Moved { order: order.clone(), from, to: to.clone(), why }),
+    }
+    if to == State::READY_FOR_REVIEW {
+        shop.survey.leave(&order);
     }
     if to == State::READY_FOR_REVIEW
         && let Err(error) = shop.workspace.retire(&order, generation).await

@@ -102,19 +102,15 @@ impl Batch<'_> {
             Tree::None => {}
             Tree::Write => {
                 let generation = job.claim.generation();
-                job.turn.tree = Some(workspace.snapshot(job.id(), generation).await?.tree);
-            }
-            Tree::Read => {
-                let tree = workspace.tree(job.id()).await?;
-                let changed = job.turn.tree_before.as_ref().filter(|before| **before != tree);
-                if let (Some(before), Some(bench)) = (changed, &job.bench) {
-                    // What it was not to touch is put back, after it was salvaged; the gate still hears of it.
-                    let generation = job.claim.generation();
-                    workspace.restart(job.id(), generation, &bench.base, before).await?;
-                    self.shop.warn(format!("{}: the agent changed the worktree it was only to look at; it was put back", job.id()));
+                let tree = workspace.snapshot(job.id(), generation).await?.tree;
+                if let Some(bench) = &job.bench {
+                    let changes = workspace.changes(&bench.base.tree, &tree).await?;
+                    let changed = changes.into_iter().map(|change| change.path).collect();
+                    self.shop.survey.note_changed(job.id(), changed)?;
                 }
                 job.turn.tree = Some(tree);
             }
+            Tree::Read => Box::pin(self.take_look(job)).await?,
         }
         tracing::debug!(order = %job.id(), done, tree = ?job.turn.tree, "taken in");
         Ok(())

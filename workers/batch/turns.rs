@@ -6,6 +6,7 @@ use crate::agent::{Said, SessionPlan, Turn, Usage};
 use crate::batch::choose;
 use crate::batch::job::{Entered, Job};
 use crate::batch::news::INTERRUPT_GRACE;
+use crate::batch::permit::Door;
 use crate::batch::{Batch, settle};
 use crate::brief::{self, Facts, Setting};
 use crate::error::{Error, Kind, Result};
@@ -14,9 +15,11 @@ use crate::failure::{Class, Failure, TurnEnd};
 use crate::floor::unix_now;
 use crate::history::topic;
 use crate::order::OrderId;
+use crate::plan::Footprint;
 use crate::queue::{Move, Moved, Note, Release};
 use crate::ruling::{self, Trouble};
 use crate::stage::Tree;
+use crate::survey::Wants;
 use crate::verdict::Verdict;
 
 impl Batch<'_> {
@@ -142,12 +145,35 @@ impl Batch<'_> {
             return Ok(());
         }
         for _ in 0..self.shop.idle_others().min(self.todo.len() - 1) {
-            if let Some(job) = self.todo.pop_back() {
-                self.used = self.used.saturating_sub(job.claim.request().weight.max(1) as usize);
-                settle::give_back(self.shop, job, &Release::lost("another worker stands idle"))?;
-            }
+            // What touches the files of another one here could be taken by nobody else.
+            let apart = self.todo.iter().rposition(|job| !self.is_kin(job.id()));
+            let Some(job) = apart.and_then(|at| self.todo.remove(at)) else { break };
+            self.used = self.used.saturating_sub(job.claim.request().weight.max(1) as usize);
+            self.members.retain(|(id, _)| id != job.id());
+            settle::give_back(self.shop, job, &Release::lost("another worker stands idle"))?;
         }
         Ok(())
+    }
+
+    /// True when an order touches the files of another one of this batch.
+    fn is_kin(&self, id: &OrderId) -> bool {
+        let survey = &self.shop.survey;
+        let Some((_, own)) = self.members.iter().find(|(other, _)| other == id) else {
+            return false;
+        };
+        let mut others = self.members.iter().filter(|(other, _)| other != id);
+        self.shop.touches_files()
+            && others.any(|(_, print)| own.meets(print, &|path| survey.common(path)).is_some())
+    }
+
+    /// Those of its orders that it still has in hand.
+    fn in_hand(&self) -> Vec<(OrderId, Footprint)> {
+        let ours = |id: &OrderId| {
+            let order = self.shop.queue.look(id).ok().flatten();
+            let open = order.and_then(|order| order.history.open);
+            open.is_some_and(|open| open.session == self.picked_session)
+        };
+        self.members.iter().filter(|(id, _)| ours(id)).cloned().collect()
     }
 
     /// Claims one more order for the warm session. False when there is none or the batch is used up.
@@ -162,7 +188,16 @@ impl Batch<'_> {
             return Ok(false);
         }
         let session = self.picked_session.clone();
-        let picked = match choose::pick(self.shop, &session, 1, true, None, self.passed) {
+        let wants = Wants {
+            room: self.shop.batch - self.used,
+            most: 1,
+            warm: true,
+            idle: 1 + self.shop.idle_others(),
+            bounds: Some(&self.shop.bounds),
+            joined: self.in_hand(),
+        };
+        let door = &mut Door::default();
+        let picked = match choose::pick(self.shop, &session, &wants, door, self.passed) {
             Ok(picked) => picked,
             // Nothing new is begun; what is under way ends.
             Err(error) if error.kind() == Kind::DiskFull => return Ok(false),
@@ -174,12 +209,14 @@ impl Batch<'_> {
             }
         };
         let any = !picked.claims.is_empty();
-        for claim in picked.claims {
+        let when = format!("at turn {}", self.turns + 1);
+        self.record.add(&when, picked.share, picked.reasons);
+        for (claim, footprint) in picked.claims {
             let orders = vec![claim.id().clone()];
             let why =
                 format!("topping up a warm session, {} of {}", self.used + 1, self.shop.batch);
             self.shop.tell(What::Claimed { orders, why });
-            self.admit(claim);
+            self.admit(claim, footprint);
         }
         Ok(any)
     }
@@ -246,6 +283,9 @@ impl Batch<'_> {
         self.turns += 1;
         self.board.show(|status| status.turns += 1);
         self.shop.tell(What::TurnBegan { order: order.clone(), fix });
+        if self.shop.stage.tree == Tree::Write {
+            self.shop.survey.begin(&order)?;
+        }
         let now = Instant::now();
         self.heard_at = now;
         self.given.insert(order, (job, now));
@@ -272,28 +312,9 @@ impl Batch<'_> {
         }
         job.find_bench(self.shop).await?;
         if stage.tree == Tree::Read {
-            job.turn.tree_before = Some(self.approved(job).await?);
+            Box::pin(self.lay_out_look(job)).await?;
         }
         Ok(copied.names)
-    }
-
-    /// The tree that a looking stage is given: the one whose gates have passed. What changed the worktree since (an agent of
-    /// a worker that died before it could be put back, a process left running) was never checked, and would be landed as
-    /// if it had been: it is kept aside. Where a person stepped in after the gates there is none to compare with.
-    async fn approved(&self, job: &Job) -> Result<String> {
-        let workspace = &self.shop.workspace;
-        let now = workspace.tree(job.id()).await?;
-        let approved = job.claim.history().approved.clone().filter(|approved| *approved != now);
-        let (Some(approved), Some(bench)) = (approved, &job.bench) else { return Ok(now) };
-        let generation = job.claim.generation();
-        workspace.restart(job.id(), generation, &bench.base, &approved).await?;
-        self.shop.warn(format!(
-            "{}: its worktree was changed after its gates had passed; it was put back, and the change is kept under \
-             refs/shopfloor/salvage/{}/",
-            job.id(),
-            job.id()
-        ));
-        Ok(approved)
     }
 
     pub(super) async fn not_laid_out(&mut self, job: Job, error: &Error) -> Result<()> {
@@ -319,7 +340,7 @@ impl Batch<'_> {
             generation: job.claim.generation(),
             request: job.claim.request(),
             desk: &job.desk,
-            worktree: job.bench.as_ref().map(|bench| bench.path.as_path()),
+            worktree: job.place(),
             base: job.bench.as_ref().map(|bench| bench.base.commit.as_str()),
             papers,
         };

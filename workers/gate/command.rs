@@ -5,7 +5,7 @@ use super::fault;
 use super::findings::fenced;
 use super::run::{Outcome, Place, Setting};
 use super::scene::{Scene, Tools};
-use super::worktree::{Suspect, unchanged};
+use super::worktree::{Suspect, only_looked, unchanged};
 use crate::check::Check;
 use crate::error::Result;
 use crate::stop::Stop;
@@ -22,6 +22,11 @@ pub(super) async fn check(
         Ok(work) => work,
         Err(answer) => return Ok(answer),
     };
+    let who = format!("the {} stage", scene.stage);
+    let agent = Suspect { who: &who, advice: "Look only; make copies elsewhere." };
+    if let Some(answer) = only_looked(tools, scene, &agent).await? {
+        return Ok(answer);
+    }
     let Some(gate) = tools.config.gate.get(name) else {
         return Ok(Check::could_not_run(
             format!("there is no gate {name:?} in shopfloor.toml"),

@@ -22,11 +22,6 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    /// True when the last run passed or failed as `outcome` says.
-    pub(super) fn came_to(&self, outcome: &Outcome) -> bool {
-        self.no_answer.is_none() && self.runs.last().is_some_and(|run| run.outcome == *outcome)
-    }
-
     /// Puts all runs on record. The answer: the last run, or what the gate says instead.
     pub(super) fn keep(mut self, notebook: &mut Notebook<'_>) -> Result<Result<Run, Check>> {
         self.runs.iter().try_for_each(|run| notebook.keep(run))?;
@@ -100,6 +95,7 @@ fn blamed(first: &Run, again: &Run, base: &Commit) -> Check {
         (one, two) => format!("{one}, then {two}"),
     };
     let command = &again.command;
+    let why = again.outcome.unable().map_or_else(String::new, |check| check.line().to_owned());
     Check::fail_with(
         format!(
             "`{command}` comes to no answer with this order's work ({ended}), and does on the base"
@@ -108,7 +104,7 @@ fn blamed(first: &Run, again: &Run, base: &Commit) -> Check {
             "`{command}` came to no answer with this work: {ended}. In between it did on the base {base}, on the same \
              machine. Something in this work hangs, kills or empties the run: a test that waits for ever, a program that \
              is not there, a runner that finds no tests any more. Every run must end by itself and in time.\n\n\
-             Run 1, {}:\n\n{}\nRun 2, {}:\n\n{}",
+             What was seen the second time: {why}.\n\nRun 1, {}:\n\n{}\nRun 2, {}:\n\n{}",
             first.ended,
             fenced(&first.tail(60)),
             again.ended,

@@ -5,7 +5,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::findings::{counted, short};
 use super::papers::{self, Paper};
+use super::record::Basis;
 use crate::error::Result;
+use crate::report::{Adapter, TestId};
 use crate::workspace::{Commit, Workspace};
 
 const NAME: &str = "evidence/frozen.json";
@@ -25,6 +27,15 @@ pub(super) struct Frozen {
     /// Files that were frozen and that work of other orders met in the same lines: they may be merged by hand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) thawed: Vec<String>,
+    /// What RED stood on; unset in lists of before there were names, which prove by the exit code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) basis: Option<Basis>,
+    /// Who read the tests at RED: they are read by the same at GREEN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) adapter: Option<Adapter>,
+    /// The tests that failed because the work was not there. None when they did not build, or have no names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) new: Vec<TestId>,
 }
 
 /// One frozen file.
@@ -62,7 +73,8 @@ impl Frozen {
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let (base, tree) = (base.commit.clone(), tree.to_owned());
-        Ok(Ok(Self { v: 1, base, tree, files, thawed: Vec::new() }))
+        let (thawed, new) = (Vec::new(), Vec::new());
+        Ok(Ok(Self { v: 1, base, tree, files, thawed, basis: None, adapter: None, new }))
     }
 
     /// The same files in another tree, after shopfloor itself put the order onto a newer base. Those in `met` could not
@@ -85,7 +97,21 @@ impl Frozen {
                 _ => thawed.push(path.clone()),
             }
         }
-        Ok(Self { v: 1, base: base.commit.clone(), tree: tree.to_owned(), files, thawed })
+        Ok(Self {
+            v: 1,
+            base: base.commit.clone(),
+            tree: tree.to_owned(),
+            files,
+            thawed,
+            basis: self.basis,
+            adapter: self.adapter,
+            new: self.new.clone(),
+        })
+    }
+
+    /// True when the file was frozen, whether it still is or was thawed.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.files.iter().any(|file| file.path == path) || self.thawed.iter().any(|one| one == path)
     }
 
     /// Writes the list and returns its SHA-256.
@@ -183,6 +209,9 @@ mod tests {
             tree: "t".to_owned(),
             files: vec![file],
             thawed: Vec::new(),
+            basis: Some(Basis::Named),
+            adapter: Some(Adapter::Tap),
+            new: vec![TestId::new("", "tests/a.sh")],
         };
         let proof = frozen.write(papers.path()).unwrap();
         assert_eq!(Frozen::load(papers.path(), &proof).unwrap(), Ok(frozen));

@@ -16,24 +16,37 @@ pub(super) struct Guard(#[expect(dead_code, reason = "closing the file gives the
 /// Waits for the lock `name` at most `limit`, and not at all once we are asked to stop: who has it may be at it for hours,
 /// and what we have not begun can as well be done by the next worker.
 pub(super) async fn take(floor: &Floor, name: &str, limit: Duration, stop: &Stop) -> Result<Guard> {
-    let path = floor.run().join(name);
-    let file = open(floor, &path)?;
+    take_one(floor, &[name], limit, stop).await
+}
+
+/// Waits for the first of the locks `names` that is free.
+pub(super) async fn take_one(
+    floor: &Floor,
+    names: &[&str],
+    limit: Duration,
+    stop: &Stop,
+) -> Result<Guard> {
+    let mut files = Vec::new();
+    for name in names {
+        let path = floor.run().join(name);
+        files.push((open(floor, &path)?, path));
+    }
     let begun = Instant::now();
     loop {
-        match file.try_lock() {
-            Ok(()) => {
-                sign(&file);
-                return Ok(Guard(file));
-            }
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path, error)),
+        if let Some(at) = free(&files)? {
+            let (file, _) = files.swap_remove(at);
+            sign(&file);
+            return Ok(Guard(file));
         }
+        let Some((file, path)) = files.first() else {
+            return Err(Error::new(Kind::Failed, "no lock was named"));
+        };
         if begun.elapsed() > limit {
             let message = format!(
                 "waited {} s for {}, which process {} holds",
                 limit.as_secs(),
                 path.display(),
-                holder(&file)
+                holder(file)
             );
             return Err(Error::new(Kind::TimedOut, message).hint(
                 "look at what that process is testing; the lock is given back when it ends",
@@ -48,6 +61,18 @@ pub(super) async fn take(floor: &Floor, name: &str, limit: Duration, stop: &Stop
             () = tokio::time::sleep(Duration::from_millis(50)) => {}
         }
     }
+}
+
+/// The first file that can be locked; it is, then.
+fn free(files: &[(File, PathBuf)]) -> Result<Option<usize>> {
+    for (at, (file, path)) in files.iter().enumerate() {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(at)),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", path, error)),
+        }
+    }
+    Ok(None)
 }
 
 fn open(floor: &Floor, path: &PathBuf) -> Result<File> {

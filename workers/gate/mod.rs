@@ -7,14 +7,27 @@ mod count;
 mod papers;
 mod lock;
 mod scene;
+mod environment;
+mod slot;
+mod reading;
 mod run;
 mod transcript;
 mod findings;
+mod allowance;
+mod old_tests;
 mod frozen;
+mod record;
+mod page;
 mod evidence;
 mod baseline;
 mod fault;
+mod showing;
+mod importing;
+mod standing;
+mod control;
+mod altered;
 mod worktree;
+mod twice;
 mod spec;
 mod red;
 mod green;
@@ -24,14 +37,18 @@ mod command;
 mod message;
 mod line;
 mod trials;
+mod culprit;
 mod union;
+mod verify;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use scene::Scene;
+pub use record::{Basis, Counts, Names, RecordLine, RecordRun, record};
+pub use scene::{Looked, Scene};
 pub use spec::declared_files;
+pub use verify::{Again, Agreement, Recorded};
 
 use crate::check::{Check, GateReport};
 use crate::config::Config;
@@ -67,7 +84,7 @@ impl Gates {
         let mut notebook = Notebook::new(scene, gate.name());
         let tools = &self.tools;
         let looked = match gate {
-            Gate::Spec => spec::check(scene),
+            Gate::Spec => spec::check(tools, scene).await,
             Gate::Red => red::check(tools, scene, &mut notebook, stop).await,
             Gate::Green => green::check(tools, scene, &mut notebook, stop).await,
             Gate::Policy => policy::check(tools, scene).await,
@@ -98,7 +115,8 @@ impl Gates {
         let report = |(scene, ruled): (_, union::Ruled)| {
             let mut notebook = Notebook::new(scene, Gate::Union.name());
             let kept = ruled.runs.iter().try_for_each(|run| notebook.keep(run));
-            notebook.proof = ruled.proof;
+            (notebook.proof, notebook.landed) = (ruled.proof, ruled.landed);
+            (notebook.held_by, notebook.goes_back) = (ruled.held_by, ruled.rework);
             let check = kept.err().map_or(ruled.check, |error| unable(&error));
             notebook.close(check, begun.elapsed())
         };

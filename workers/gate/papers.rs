@@ -64,6 +64,16 @@ pub(super) fn look(folder: &Path, name: &str, limit: u64) -> Result<Paper> {
     Ok(Paper::Plain { bytes, modified: known.modified().map_err(failed)? })
 }
 
+/// Removes the file `name` (relative, plain names only, through no link) in `folder`, if it is there. What is no file
+/// stays, and is found unfit when it is looked at.
+pub(super) fn remove(folder: &Path, name: &str) -> Result<()> {
+    let Ok(path) = below(folder, name) else { return Ok(()) };
+    match std::fs::remove_file(&path) {
+        Err(error) if path.is_file() => Err(Error::io("remove", &path, error)),
+        _ => Ok(()),
+    }
+}
+
 /// The path of `name` in `folder`, or what is wrong with it: only plain names, through real folders.
 fn below(folder: &Path, name: &str) -> std::result::Result<PathBuf, String> {
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_));

@@ -1,12 +1,12 @@
-//! The gate PLAYTEST: there is a report, it says what the testimony says, its artifacts are there and new, and the
-//! worktree is as it was.
+//! The gate PLAYTEST: there is a report, it says what the testimony says, its artifacts are there and new, and both the
+//! checkout that was looked at and the order's worktree are as they were.
 
 use std::time::SystemTime;
 
-use super::findings::counted;
+use super::findings::{counted, short};
 use super::papers::{self, Paper};
 use super::scene::{Scene, Tools};
-use super::worktree::{Suspect, unchanged};
+use super::worktree::{Suspect, only_looked, unchanged};
 use crate::check::Check;
 use crate::error::Result;
 use crate::verdict::{Testimony, Verdict};
@@ -29,6 +29,9 @@ pub(super) async fn check(tools: &Tools, scene: &Scene) -> Result<Check> {
         Ok(work) => work,
         Err(answer) => return Ok(answer),
     };
+    if let Some(answer) = only_looked(tools, scene, &PLAYTESTER).await? {
+        return Ok(answer);
+    }
     let before = scene.tree_before.as_deref().unwrap_or(tree);
     if let Some(answer) = unchanged(tools, scene, before, &PLAYTESTER).await? {
         return Ok(answer);
@@ -40,9 +43,13 @@ pub(super) async fn check(tools: &Tools, scene: &Scene) -> Result<Check> {
         return Ok(Check::fail(fault));
     }
     let faults = keep_artifacts(scene, testimony)?;
+    let looked = match &scene.looked {
+        Some(looked) => format!("its checkout {}", short(&looked.at.commit.commit)),
+        None => "the worktree".to_owned(),
+    };
     Ok(match faults.as_slice() {
         [] => Check::pass(format!(
-            "{}: the report agrees; {} kept; the worktree is as it was",
+            "{}: the report agrees; {} kept; {looked} is as it was",
             spoken(testimony.verdict),
             counted(testimony.artifacts.len(), "artifact")
         )),

@@ -4,8 +4,10 @@ mod binaries;
 mod content;
 mod drift;
 mod links;
+mod manifest;
 mod names;
 mod protected;
+mod runner;
 mod secrets;
 
 use serde_json::Value;
@@ -21,7 +23,8 @@ use crate::workspace::{Bench, Change, ChangeKind, Workspace};
 use content::Known;
 use drift::Bounds;
 use names::Twins;
-use protected::{Protected, manifests};
+use protected::{Protected, Words, manifests};
+use runner::Runner;
 use secrets::{Secret, Text};
 
 /// The key of `order.json` under which a person names the files that may hold what looks like a secret.
@@ -41,8 +44,7 @@ struct Touched {
 #[derive(Debug)]
 struct Leave<'a> {
     policy: &'a Policy,
-    declared: Vec<String>,
-    frozen: Vec<String>,
+    words: Words,
     protected: Protected,
     may_appear: Vec<globset::GlobMatcher>,
 }
@@ -61,7 +63,7 @@ pub(super) async fn check(tools: &Tools, scene: &Scene) -> Result<Check> {
         Ok(work) => work,
         Err(answer) => return Ok(answer),
     };
-    let leave = Leave::of(&tools.config.policy, scene)?;
+    let leave = Leave::of(tools, scene, bench).await?;
     let changes = tools.workspace.changes(&bench.base.tree, tree).await?;
     let mut found = Found::default();
     leave.paths(&changes, bench, &mut found);
@@ -81,19 +83,80 @@ pub(super) async fn check(tools: &Tools, scene: &Scene) -> Result<Check> {
     Ok(found.answer(files))
 }
 
+/// What REVIEW would refuse of `changes` because of what it decides: the faults, one line each. RED asks, so that nothing is
+/// frozen that the next stage could not take back.
+pub(super) async fn deciding(
+    tools: &Tools,
+    scene: &Scene,
+    bench: &Bench,
+    tree: &str,
+    changes: &[Change],
+) -> Result<Vec<String>> {
+    let mut leave = Leave::of(tools, scene, bench).await?;
+    leave.words.frozen = changes.iter().map(|change| change.path.clone()).collect();
+    let mut faults = Vec::new();
+    for change in changes {
+        let path = change.path.as_str();
+        if let Some(why) = leave.protected.refused(path, &leave.words) {
+            faults.push(format!("{} {}", shown(path), why.fault(path)));
+        }
+        if manifest::is_one(path) {
+            let before = tools.workspace.file(&bench.base.tree, path).await?;
+            let now = tools.workspace.file(tree, path).await?;
+            faults.extend(leave.part(path, before.as_deref(), now.as_deref()));
+        }
+    }
+    Ok(faults)
+}
+
+/// The files of a spec that only a person may name, and has not: the faults, one line each. `declared` are the spec's files.
+pub(super) async fn a_persons(
+    tools: &Tools,
+    scene: &Scene,
+    declared: &[String],
+) -> Result<Vec<String>> {
+    let base = tools.workspace.base().await?;
+    let test = &tools.config.project.test;
+    let runner = Runner::of(&tools.workspace, &base.tree, &test.command).await?;
+    let protected = Protected::new(&tools.config.policy.protected, runner)?;
+    // What the test stage writes and RED freezes is let through: this is said of files, not of who changes them.
+    let (person, frozen) = (scene.request.files.clone(), declared.to_vec());
+    let words = Words { spec: Vec::new(), person, frozen };
+    let refused = declared.iter().filter_map(|path| {
+        let why = protected.refused(path, &words).filter(|why| why.is_a_persons())?;
+        Some(format!("{} {}", shown(path), why.fault(path)))
+    });
+    Ok(refused.collect())
+}
+
 impl<'a> Leave<'a> {
-    fn of(policy: &'a Policy, scene: &Scene) -> Result<Self> {
-        let mut declared = spec::declared_of(scene)?;
-        declared.extend(scene.request.files.iter().cloned());
+    async fn of(tools: &'a Tools, scene: &Scene, bench: &Bench) -> Result<Self> {
+        let policy = &tools.config.policy;
         // GREEN has the word on a list that was tampered with; here it only lets nothing through.
         let list = match &scene.frozen {
             Some(proof) => Frozen::load(&scene.papers, proof)?.ok(),
             None => None,
         };
-        let frozen = list.into_iter().flat_map(|list| list.files).map(|file| file.path).collect();
-        let protected = Protected::new(&policy.protected)?;
+        let words = Words {
+            spec: spec::declared_of(scene)?,
+            person: scene.request.files.clone(),
+            frozen: list.into_iter().flat_map(|list| list.files).map(|file| file.path).collect(),
+        };
+        let command = &tools.config.project.test.command;
+        let runner = Runner::of(&tools.workspace, &bench.base.tree, command).await?;
+        let protected = Protected::new(&policy.protected, runner)?;
         let may_appear = may_appear(scene.request.more.get(MAY_APPEAR))?;
-        Ok(Self { policy, declared, frozen, protected, may_appear })
+        Ok(Self { policy, words, protected, may_appear })
+    }
+
+    /// The fault of a manifest in which a part was changed that only a person may change.
+    fn part(&self, path: &str, before: Option<&[u8]>, now: Option<&[u8]>) -> Option<String> {
+        let part = self.protected.part(path, before, now, &self.words)?;
+        Some(format!(
+            "{} has {part} changed, which decides what a test run shows: only a person lets it change, by \
+             `\"files\": [{path:?}]` in order.json",
+            shown(path)
+        ))
     }
 
     /// What can be said of the paths alone.
@@ -113,10 +176,8 @@ impl<'a> Leave<'a> {
             {
                 fault(&why);
             }
-            match self.protected.refused(path, &self.declared, &self.frozen) {
-                Some(why) => {
-                    fault(&format!("is protected ({}) and was not declared", why.word()));
-                }
+            match self.protected.refused(path, &self.words) {
+                Some(why) => fault(&why.fault(path)),
                 None if self.protected.why(path).is_some() => protected.push(path),
                 None => {}
             }
@@ -128,7 +189,8 @@ impl<'a> Leave<'a> {
     }
 
     fn drift(&self, changes: &[Change], found: &mut Found) {
-        let bounds = match Bounds::new(&self.declared, &self.frozen, &self.policy.allowed) {
+        let declared: Vec<String> = self.words.declared().cloned().collect();
+        let bounds = match Bounds::new(&declared, &self.words.frozen, &self.policy.allowed) {
             Ok(bounds) => bounds,
             Err(error) => return found.faults.push(error.to_string()),
         };
@@ -140,7 +202,7 @@ impl<'a> Leave<'a> {
         match self.policy.drift {
             _ if drift.is_empty() => {}
             Drift::Refuse => found.faults.push(format!("drift: {}", told())),
-            Drift::Tell if self.declared.is_empty() => {
+            Drift::Tell if declared.is_empty() => {
                 found.remarks.push("no files were declared".to_owned());
             }
             Drift::Tell => found.remarks.push(format!("drift: {}", told())),
@@ -155,11 +217,12 @@ impl<'a> Leave<'a> {
             found.lines += changed_lines(file, &known);
             let Some(now) = &file.now else { continue };
             let sizes = (file.before.as_ref().map(Vec::len), now.len());
-            let declared = self.declared.iter().any(|named| named == path);
+            found.faults.extend(self.part(path, file.before.as_deref(), file.now.as_deref()));
+            let declared = self.words.declared().any(|named| named == path);
             let why = binaries::fault(now, file.before.as_deref(), declared, self.policy)
                 .or_else(|| binaries::too_large(sizes, self.policy.max_file_kib, "file"));
             found.faults.extend(why.map(|why| format!("{} {why}", shown(path))));
-            let frozen = self.frozen.iter().any(|frozen| frozen == path);
+            let frozen = self.words.frozen.iter().any(|frozen| frozen == path);
             if kind != ChangeKind::Deleted
                 && !content::binary(now)
                 && !frozen
@@ -211,7 +274,7 @@ impl Found {
             let list: String = self.faults.iter().map(|fault| format!("- {fault}\n")).collect();
             let text = format!(
                 "The change leaves what this order may do:\n\n{list}\nTake these changes back. What has to stay must be \
-                 named: a file under the files of `{}`, or by a person in order.json.\n",
+                 named: a file under the files of `{}`; what decides about test runs, by a person in order.json.\n",
                 spec::SPEC
             );
             return Check::fail_with(why, text);

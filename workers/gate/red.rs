@@ -1,24 +1,21 @@
 //! The gate RED: the base passes, the order's new tests fail, fail again, and are frozen.
 
-use super::baseline::baseline;
+use super::allowance::Allowance;
+use super::baseline::{Known, baseline};
 use super::evidence::Notebook;
-use super::fault;
-use super::findings::{bullets, counted, fenced, some};
+use super::findings::{bullets, counted, some};
 use super::frozen::Frozen;
-use super::run::{Outcome, Place, Run, Setting};
+use super::policy;
+use super::record::Basis;
+use super::run::{Outcome, Run, Setting};
 use super::scene::{Scene, Tools};
-use super::worktree::{Suspect, unchanged};
+use super::showing::{self, Shown};
+use super::standing::{Writer, standing};
+use super::twice::{Twice, twice};
 use crate::check::Check;
 use crate::error::Result;
 use crate::stop::Stop;
 use crate::workspace::{Change, ChangeKind};
-
-/// What a test run may not do.
-pub(super) const TEST_RUN: Suspect<'static> = Suspect {
-    who: "the test run",
-    advice: "Let tests write below a temporary folder, or take away what they made. If it is build output, it \
-             belongs into the project's .gitignore or .git/info/exclude.",
-};
 
 /// Looks at the tests of the scene's order.
 pub(super) async fn check(
@@ -32,7 +29,12 @@ pub(super) async fn check(
         Err(answer) => return Ok(answer),
     };
     let changes = tools.workspace.changes(&bench.base.tree, tree).await?;
-    if let Some(answer) = unfit(&changes) {
+    let allowance = match Allowance::of(&scene.request) {
+        Ok(allowance) => allowance,
+        Err(answer) => return Ok(answer),
+    };
+    let refused = policy::deciding(tools, scene, bench, tree, &changes).await?;
+    if let Some(answer) = unfit(&changes).or_else(|| deciding(&refused)) {
         return Ok(answer);
     }
     let known = baseline(tools, &bench.base, stop).await?;
@@ -40,37 +42,91 @@ pub(super) async fn check(
     if let Some(answer) = known.in_the_way() {
         return Ok(answer);
     }
-    let place =
-        Place { kind: "worktree", folder: bench.path.clone(), commit: None, tree: tree.to_owned() };
-    let (setting, mut runs, mut no_answer) = (Setting::tests(tools), Vec::<Run>::new(), None);
-    while no_answer.is_none()
-        && runs.len() < 2
-        && runs.iter().all(|run| run.outcome == Outcome::Failed)
-    {
-        let tried = fault::run(tools, &setting, &bench.base, place.clone(), stop).await?;
-        match tried.keep(notebook)? {
-            Ok(run) => runs.push(run),
-            Err(check) => no_answer = Some(check),
-        }
-    }
-    let touched = unchanged(tools, scene, tree, &TEST_RUN).await?;
-    if let Some(answer) = no_answer.or(touched).or_else(|| not_red(&runs)) {
+    let trees = (bench.base.tree.as_str(), tree);
+    let old = standing(tools, &known, trees, &changes, Writer::Tests, &allowance).await?;
+    if let Some(answer) = old.answer() {
         return Ok(answer);
     }
-    let paths = changes.into_iter().map(|change| change.path).collect();
-    let frozen = match Frozen::of(&tools.workspace, &bench.base, tree, paths).await? {
+    let (setting, wanted) = (Setting::tests(tools).read_by(known.adapter()), Outcome::Failed);
+    let ran = twice(tools, scene, (bench, tree), &setting, &wanted, notebook, stop).await?;
+    let Twice { runs, no_answer, touched } = ran;
+    if let Some(answer) = no_answer.or(touched) {
+        return Ok(answer);
+    }
+    let paths: Vec<String> = changes.into_iter().map(|change| change.path).collect();
+    let allowed: Vec<String> =
+        paths.iter().filter(|path| allowance.covers(path)).cloned().collect();
+    let mut shown = match showing::red(&known, &paths, &allowed, &runs) {
+        Ok(shown) => shown,
+        Err(not_shown) => {
+            notebook.failing = not_shown.tests;
+            return Ok(not_shown.check);
+        }
+    };
+    shown.remark.push_str(&old.remark());
+    freeze(tools, scene, notebook, &known, &shown, paths, &runs).await
+}
+
+/// Freezes the files of the order, with what was shown of them.
+async fn freeze(
+    tools: &Tools,
+    scene: &Scene,
+    notebook: &mut Notebook<'_>,
+    known: &Known,
+    shown: &Shown,
+    paths: Vec<String>,
+    runs: &[Run],
+) -> Result<Check> {
+    let (bench, tree) = match scene.work() {
+        Ok(work) => work,
+        Err(answer) => return Ok(answer),
+    };
+    let mut frozen = match Frozen::of(&tools.workspace, &bench.base, tree, paths).await? {
         Ok(frozen) => frozen,
         Err(path) => {
             return Ok(Check::fail(format!("{path} is no plain file: it can't be frozen")));
         }
     };
+    frozen.basis = Some(shown.basis);
+    frozen.adapter = runs.last().and_then(|run| run.tests.as_ref()).map(|run| run.adapter);
+    frozen.new.clone_from(&shown.new);
     notebook.proof = Some(frozen.write(&scene.papers)?);
-    Ok(Check::pass(format!(
-        "the tests fail, twice ({}); {}; {} frozen",
-        runs[0].ended,
-        known.shown(),
-        counted(frozen.files.len(), "file")
-    )))
+    notebook.basis = Some(shown.basis);
+    notebook.new.clone_from(&shown.new);
+    Ok(Check::pass(line(shown, known, runs, &frozen)))
+}
+
+fn line(shown: &Shown, known: &Known, runs: &[Run], frozen: &Frozen) -> String {
+    let ended = runs.first().map_or("", |run| run.ended.as_str());
+    let Shown { basis, new, remark } = shown;
+    let what = match basis {
+        Basis::Named => format!("{} fail by themselves, twice", showing::told(new)),
+        Basis::RedByBuild => format!("red-by-build, twice ({ended})"),
+        Basis::RedByImport if new.is_empty() => format!("red-by-import, twice ({ended})"),
+        Basis::RedByImport => {
+            format!("red-by-import, twice ({ended}), and {} by themselves", showing::told(new))
+        }
+        Basis::ExitCode => {
+            format!("the tests fail, twice ({ended}) (weaker proof: exit code only)")
+        }
+    };
+    let files = counted(frozen.files.len(), "file");
+    format!("{what}{remark}; {}; {files} frozen", known.shown())
+}
+
+/// The answer when tests are to decide what a run of them shows.
+fn deciding(refused: &[String]) -> Option<Check> {
+    let (first, more) = refused.split_first()?;
+    let line = match more.len() {
+        0 => first.clone(),
+        more => format!("{first} (and {more} more)"),
+    };
+    let list: String = refused.iter().map(|fault| format!("- {fault}\n")).collect();
+    let text = format!(
+        "Tests may not change what decides whether and how they are run:\n\n{list}\nTake these changes back, and write \
+         tests that do without them.\n"
+    );
+    Some(Check::fail_with(line, text))
 }
 
 /// What can be said before anything is run.
@@ -99,37 +155,4 @@ fn unfit(changes: &[Change]) -> Option<Check> {
             format!("Write plain files instead of symlinks or submodules:\n\n{}", bullets(special)),
         )
     })
-}
-
-/// The answer unless every run failed.
-fn not_red(runs: &[Run]) -> Option<Check> {
-    let outputs: String = runs
-        .iter()
-        .enumerate()
-        .map(|(at, run)| {
-            format!(
-                "\nRun {}, `{}`, {}:\n\n{}",
-                at + 1,
-                run.command,
-                run.ended,
-                fenced(&run.tail(60))
-            )
-        })
-        .collect();
-    let outcomes: Vec<&Outcome> = runs.iter().map(|run| &run.outcome).collect();
-    match outcomes.as_slice() {
-        [Outcome::Failed, Outcome::Failed] => None,
-        [Outcome::Failed, ..] => Some(Check::fail_with(
-            "the new tests are flaky: failed once, passed once",
-            format!(
-                "The same tests failed once and passed once. They must fail every time until the work is there.\n{outputs}"
-            ),
-        )),
-        _ => Some(Check::fail_with(
-            "the new tests pass before the work is there",
-            format!(
-                "All tests pass although the work is not there yet: the new tests test nothing, or are not run.\n{outputs}"
-            ),
-        )),
-    }
 }

@@ -9,11 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::count::executed;
+use super::environment;
+use super::reading::{Desk, Unusable};
 use super::scene::Tools;
+use super::slot;
+use super::transcript::typed;
 use crate::check::Check;
 use crate::config::GateConfig;
 use crate::error::Error;
 use crate::process::{self, Ended, Program, Ran};
+use crate::report::{Adapter, Choice, Completeness, Strength, TestRun};
 use crate::stop::Stop;
 
 /// What one run showed.
@@ -58,8 +63,12 @@ pub(super) struct Place {
 /// One run, as it is put on record.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
+    /// The command, word by word.
+    pub(super) argv: Vec<String>,
     /// The command as a person would type it.
     pub(super) command: String,
+    /// The hash of what it was given beside the tree.
+    pub(super) environment: String,
     /// Where it ran.
     pub(super) place: Place,
     /// Names of the variables it got beyond the allowlist. Never their values.
@@ -68,6 +77,10 @@ pub(super) struct Run {
     pub(super) started: jiff::Timestamp,
     /// How it ended: `exit 1`, `signal 9`, `timed out`, `not started`.
     pub(super) ended: String,
+    /// Its exit code, where it ended by itself.
+    pub(super) exit: Option<i32>,
+    /// The signal that ended it.
+    pub(super) signal: Option<i32>,
     /// What it printed: the last bytes of both streams.
     pub(super) output: Vec<u8>,
     /// Bytes that came before those.
@@ -76,6 +89,8 @@ pub(super) struct Run {
     pub(super) took: Duration,
     /// What it showed.
     pub(super) outcome: Outcome,
+    /// Its tests by name, where it is a run of tests and its report can be read.
+    pub(super) tests: Option<TestRun>,
 }
 
 impl Outcome {
@@ -109,8 +124,12 @@ impl Run {
 /// What is run: the project's tests, or a gate of the user's own.
 #[derive(Debug)]
 pub(super) struct Setting<'a> {
-    argv: &'a [String],
-    env: &'a BTreeMap<String, String>,
+    pub(super) argv: &'a [String],
+    pub(super) env: &'a BTreeMap<String, String>,
+    /// The form of its report.
+    pub(super) choice: Choice,
+    /// The file it writes its report into, relative to the folder of the run.
+    pub(super) report_path: Option<&'a Path>,
     limit: Duration,
     /// The table of shopfloor.toml it stands in, for advice.
     table: String,
@@ -123,22 +142,54 @@ impl<'a> Setting<'a> {
     pub(super) fn tests(tools: &'a Tools) -> Self {
         let test = &tools.config.project.test;
         let table = "[project.test]".to_owned();
-        Self { argv: &test.command, env: &test.env, limit: test.timeout, table, counts_tests: true }
+        Self {
+            argv: &test.command,
+            env: &test.env,
+            choice: test.report,
+            report_path: test.report_path.as_deref(),
+            limit: test.timeout,
+            table,
+            counts_tests: true,
+        }
+    }
+
+    /// The same, read by this adapter alone. An order's work is read as its base was: what it prints can't choose a weaker
+    /// proof, nor another one.
+    pub(super) fn read_by(mut self, adapter: Option<Adapter>) -> Self {
+        if let Some(adapter) = adapter {
+            self.choice = Choice::Set(adapter);
+        }
+        self
     }
 
     /// A gate of the user's own: its exit code alone counts.
     pub(super) fn gate(name: &str, gate: &'a GateConfig) -> Self {
         static NONE: BTreeMap<String, String> = BTreeMap::new();
         let table = format!("[gate.{name}]");
-        Self { argv: &gate.command, env: &NONE, limit: gate.timeout, table, counts_tests: false }
+        Self {
+            argv: &gate.command,
+            env: &NONE,
+            choice: Choice::Set(Adapter::ExitCode),
+            report_path: None,
+            limit: gate.timeout,
+            table,
+            counts_tests: false,
+        }
     }
 }
 
 /// Runs it once, in `place`.
 pub(super) async fn run(tools: &Tools, setting: &Setting<'_>, place: Place, stop: &Stop) -> Run {
     let mut run = Run {
-        command: shlex::try_join(setting.argv.iter().map(String::as_str))
-            .unwrap_or_else(|_| setting.argv.join(" ")),
+        argv: setting.argv.to_vec(),
+        environment: match setting.counts_tests {
+            true => environment::of_tests(&tools.config),
+            false => environment::hash(setting.env, ""),
+        },
+        exit: None,
+        signal: None,
+        tests: None,
+        command: typed(setting.argv),
         variables: setting.env.keys().cloned().collect(),
         started: jiff::Timestamp::now(),
         ended: "not started".to_owned(),
@@ -155,15 +206,8 @@ pub(super) async fn run(tools: &Tools, setting: &Setting<'_>, place: Place, stop
         };
         return run;
     }
-    let cookie = run_cookie(&tools.cookie);
-    match start(tools, setting, &run.place.folder, &cookie, stop).await {
-        Ok(ran) => {
-            run.outcome = classify(&ran, setting);
-            run.ended = ran.ended.to_string();
-            run.took = ran.took;
-            run.dropped = ran.dropped;
-            run.output = ran.output;
-        }
+    match turn(tools, setting, &mut run, stop).await {
+        Ok(()) => {}
         Err(error) => {
             let why = error.to_string();
             let mend = error.next_step().unwrap_or("start the command by hand once").to_owned();
@@ -177,6 +221,68 @@ pub(super) async fn run(tools: &Tools, setting: &Setting<'_>, place: Place, stop
     run
 }
 
+/// Waits for a slot, runs the command in it, and reads what it left.
+async fn turn(
+    tools: &Tools,
+    setting: &Setting<'_>,
+    run: &mut Run,
+    stop: &Stop,
+) -> Result<(), Error> {
+    let _slot = slot::take(tools, stop).await?;
+    let desk = Desk::prepare(setting, &run.place)?;
+    run.started = jiff::Timestamp::now();
+    run.variables.extend(desk.env.keys().filter(|name| !setting.env.contains_key(*name)).cloned());
+    let cookie = run_cookie(&tools.cookie);
+    let ran = start(tools, setting, &desk.env, &run.place.folder, &cookie, stop).await?;
+    (run.exit, run.signal) = match ran.ended {
+        Ended::Exit(code) => (Some(code), None),
+        Ended::Signal(signal) => (None, Some(signal)),
+        Ended::TimedOut | Ended::Stopped => (None, None),
+    };
+    run.outcome = classify(&ran, setting);
+    if setting.counts_tests {
+        match desk.read(setting, &run.place, &ran, run.exit)? {
+            Ok(tests) => {
+                if let Some(outcome) = contradicted(&run.outcome, &tests) {
+                    run.outcome = outcome;
+                }
+                run.tests = Some(tests);
+            }
+            // What came to no answer needs no report.
+            Err(unusable) => {
+                if matches!(run.outcome, Outcome::Passed | Outcome::Failed) {
+                    let Unusable { why, mend } = unusable;
+                    run.outcome = Outcome::NoAnswer { why, mend };
+                }
+            }
+        }
+    }
+    run.ended = ran.ended.to_string();
+    run.took = ran.took;
+    run.dropped = ran.dropped;
+    run.output = ran.output;
+    Ok(())
+}
+
+/// What a run showed according to its tests, where its exit code says otherwise.
+fn contradicted(outcome: &Outcome, tests: &TestRun) -> Option<Outcome> {
+    if tests.strength == Strength::ExitCode || *outcome != Outcome::Passed {
+        return None;
+    }
+    if tests.build_failed.is_some() || !tests.failed().is_empty() {
+        return Some(Outcome::Failed);
+    }
+    match &tests.completeness {
+        Completeness::Broken { why } => Some(Outcome::NoAnswer {
+            why: format!("the report of the tests is not whole: {why}"),
+            mend: "run the command in [project.test] by hand and look at what it reports"
+                .to_owned(),
+        }),
+        _ if tests.executed() == 0 => Some(Outcome::NoTests),
+        Completeness::Whole | Completeness::StoppedEarly { .. } => None,
+    }
+}
+
 /// True when the program is one of the folder's own (`./run-tests`), and is not there or can't be executed.
 fn is_missing_there(program: &str, folder: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
@@ -188,12 +294,13 @@ fn is_missing_there(program: &str, folder: &Path) -> bool {
 async fn start(
     tools: &Tools,
     setting: &Setting<'_>,
+    hints: &BTreeMap<String, String>,
     folder: &Path,
     cookie: &str,
     stop: &Stop,
 ) -> Result<Ran, Error> {
-    let mut program = Program::new(setting.argv, folder, cookie)?;
-    for (name, value) in setting.env {
+    let mut program = Program::new(setting.argv, folder, cookie)?.giving_way();
+    for (name, value) in setting.env.iter().chain(hints) {
         program = program.env(name, value);
     }
     let keep = usize::try_from(tools.config.limits.output_kib).unwrap_or(1024).saturating_mul(1024);
@@ -279,7 +386,10 @@ mod tests {
         let env = BTreeMap::new();
         let limit = Duration::from_secs(1);
         let table = "[project.test]".to_owned();
-        classify(&ran, &Setting { argv: &[], env: &env, limit, table, counts_tests })
+        let choice = Choice::Auto;
+        let setting =
+            Setting { argv: &[], env: &env, choice, report_path: None, limit, table, counts_tests };
+        classify(&ran, &setting)
     }
 
     #[test]

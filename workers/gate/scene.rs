@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::floor::Floor;
 use crate::order::{OrderId, Request};
 use crate::verdict::Testimony;
-use crate::workspace::{Bench, Workspace};
+use crate::workspace::{Bench, Look, Workspace};
 
 /// Everything a gate looks at, for one order.
 #[derive(Debug, Clone)]
@@ -27,18 +27,29 @@ pub struct Scene {
     pub papers: PathBuf,
     /// The desk the agent worked at.
     pub desk: PathBuf,
-    /// Its worktree, where there is one.
+    /// Its worktree, where there is one: what is worked on, and what lands. A looking stage's agent is not given it.
     pub bench: Option<Bench>,
     /// The worktree's tree after the turn.
     pub tree: Option<String>,
     /// The worktree's tree before the turn.
     pub tree_before: Option<String>,
+    /// What a looking stage's agent was given in place of the worktree; `None` in other stages.
+    pub looked: Option<Looked>,
     /// What the agent said.
     pub testimony: Option<Testimony>,
     /// The proof that the last freeze left (history's `frozen`).
     pub frozen: Option<String>,
     /// When the code was last changed: artifacts must be newer.
     pub code_changed: Option<SystemTime>,
+}
+
+/// The clean checkout that a looking stage's agent was given, and how it left it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Looked {
+    /// The checkout. It may be gone by now.
+    pub at: Look,
+    /// Its tree after the turn.
+    pub left: String,
 }
 
 impl Scene {

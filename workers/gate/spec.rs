@@ -2,7 +2,8 @@
 
 use super::findings::counted;
 use super::papers::{self, Paper};
-use super::scene::Scene;
+use super::policy;
+use super::scene::{Scene, Tools};
 use crate::check::Check;
 use crate::error::Result;
 
@@ -20,7 +21,7 @@ const SECTIONS: [(&str, &str); 4] = [
 const FILES: usize = 2;
 
 /// Looks at the scene's spec.
-pub(super) fn check(scene: &Scene) -> Result<Check> {
+pub(super) async fn check(tools: &Tools, scene: &Scene) -> Result<Check> {
     let text = match papers::look(&scene.papers, SPEC, LIMIT_BYTES)? {
         Paper::Missing => return Ok(Check::fail(format!("there is no {SPEC} on the desk"))),
         Paper::Unfit(why) => return Ok(Check::fail(format!("{SPEC} {why}"))),
@@ -34,7 +35,9 @@ pub(super) fn check(scene: &Scene) -> Result<Check> {
             }
         },
     };
-    let faults = faults(&text);
+    let mut faults = faults(&text);
+    // REVIEW would refuse them after all the work was done.
+    faults.extend(policy::a_persons(tools, scene, &declared_files(&text)).await?);
     Ok(match faults.as_slice() {
         [] => {
             let files = declared(&text).len();

@@ -1,25 +1,31 @@
 //! The gate UNION: several orders land together, as a line of commits on a fresh base whose tip passes the tests.
 //!
-//! A line that fails is bisected by its prefixes: the first order with which it fails is sent back, with what it stands
-//! on, and the rest goes on. An order that is sent back finds its worktree on the fresh base, so that it meets there what
+//! A line that fails is bisected by its prefixes ([`culprit`](super::culprit)): the first order with which it fails is sent
+//! back, with what it stands on, and the rest goes on. An order that is sent back finds its worktree on the fresh base, so that it meets there what
 //! it did not get on with.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::allowance::{Allowance, stands_in};
 use super::baseline::{self, baseline};
-use super::findings::{bullets, fenced, short, some};
+use super::culprit::{Culprit, Narrowed, narrow};
+use super::findings::{bullets, short, some};
 use super::frozen::Frozen;
 use super::line::{self, Line, Link, Member, Met};
 use super::lock;
 use super::message::message;
 use super::papers::{self, Paper};
+use super::record::record;
 use super::run::{Outcome, Run};
 use super::scene::{Scene, Tools, unable};
-use super::trials::{Trial, Trials};
-use super::worktree::{Suspect, unchanged};
+use super::showing::weaker;
+use super::trials::{Care, Trial, Trials, Wanted};
+use super::worktree::{Suspect, only_looked, unchanged};
 use crate::check::Check;
 use crate::error::Result;
 use crate::order::OrderId;
+use crate::report::TestId;
 use crate::stop::Stop;
 use crate::workspace::{Commit, Composed, Landed};
 
@@ -41,13 +47,18 @@ pub(super) struct Ruled {
     pub(super) runs: Vec<Run>,
     /// The new list of frozen files, when its worktree was put onto a newer base.
     pub(super) proof: Option<String>,
-    /// True when it goes back because of what it met on the base or the line.
-    rework: bool,
+    /// The commit it landed as.
+    pub(super) landed: Option<String>,
+    /// The commit that held its change already.
+    pub(super) held_by: Option<String>,
+    /// True when it goes back because of what it met on the base or the line: its worktree stands on the fresh base then.
+    pub(super) rework: bool,
 }
 
 impl Ruled {
     fn plain(check: Check) -> Self {
-        Self { check, runs: Vec::new(), proof: None, rework: false }
+        let (proof, landed, held_by) = (None, None, None);
+        Self { check, runs: Vec::new(), proof, landed, held_by, rework: false }
     }
 }
 
@@ -60,7 +71,9 @@ pub(super) async fn union(
 ) -> Vec<Ruled> {
     let ruled = scenes.iter().map(|_| None).collect();
     let trials = Trials::new(tools, stop);
-    let mut shift = Shift { tools, stop, scenes, ours, ruled, trials };
+    let wanted = scenes.iter().map(|_| None).collect();
+    let (care, suspect) = (Care::Twice, None);
+    let mut shift = Shift { tools, stop, scenes, ours, ruled, wanted, trials, care, suspect };
     let limit = tools.config.project.test.timeout.saturating_mul(20).max(Duration::from_secs(60));
     match lock::take(&tools.floor, "union.lock", limit, stop).await {
         Ok(_guard) => {
@@ -85,14 +98,20 @@ struct Shift<'a> {
     scenes: &'a [Scene],
     ours: &'a Ours<'a>,
     ruled: Vec<Option<Ruled>>,
+    /// The tests that each scene's order brought, where they have names.
+    wanted: Vec<Option<Wanted>>,
     trials: Trials<'a>,
+    /// How often a line must be red before anybody is suspected.
+    care: Care,
+    /// The order that is left out to see whether the rest passes without it.
+    suspect: Option<Culprit>,
 }
 
 /// What became of one round.
 enum Round {
     /// Everybody is ruled upon.
     Over,
-    /// Somebody was taken out: go on with the rest on the same base.
+    /// Somebody was taken out, or put back: go on with the line as it is now on the same base.
     Dropped,
     /// The base moved.
     BaseMoved,
@@ -104,6 +123,7 @@ impl<'a> Shift<'a> {
         for _ in 0..MOST_ROUNDS {
             let base = self.tools.workspace.base().await?;
             self.find_landed(&base).await?;
+            (self.care, self.suspect) = (Care::Twice, None);
             loop {
                 match self.round(&base).await? {
                     Round::Over => return Ok(()),
@@ -126,36 +146,62 @@ impl<'a> Shift<'a> {
                 Err(answer) => Some(answer),
                 Ok((_, tree)) => {
                     let before = scene.tree_before.as_deref().unwrap_or(tree);
-                    unchanged(self.tools, scene, before, &COMMITTER)
-                        .await
-                        .unwrap_or_else(|error| Some(unable(&error)))
+                    match only_looked(self.tools, scene, &COMMITTER).await {
+                        Ok(None) => unchanged(self.tools, scene, before, &COMMITTER).await,
+                        other => other,
+                    }
+                    .unwrap_or_else(|error| Some(unable(&error)))
                 }
             };
-            self.ruled[index] = answer.map(Ruled::plain);
+            let (wanted, tampered) = match wanted(scene) {
+                Ok(Ok(wanted)) => (wanted, None),
+                Ok(Err(answer)) => (None, Some(answer)),
+                Err(error) => (None, Some(unable(&error))),
+            };
+            self.wanted[index] = wanted;
+            self.ruled[index] = answer.or(tampered).map(Ruled::plain);
         }
+    }
+
+    /// The tests that must pass on a line of these links.
+    fn wanted(&self, links: &[Link]) -> Vec<Wanted> {
+        wanted_of(&self.wanted, links)
     }
 
     /// One line: composed, tested, landed; or one order fewer.
     async fn round(&mut self, base: &Commit) -> Result<Round> {
         let members = self.members()?;
         let line = line::compose(&self.tools.workspace, base, &members).await?;
-        let Some(tip) = line.tip().cloned() else {
-            self.rule_others(&line, base).await?;
-            return Ok(Round::Over);
+        let (tip, wanted) = (line.tip().cloned(), self.wanted(&line.links));
+        let trial = match &tip {
+            Some(tip) => self.trials.of(base, tip, &wanted, self.care).await?,
+            None => Trial::Green(false),
         };
-        match self.trials.of(base, &tip).await? {
-            Trial::Green(flaky) => self.land(base, &line, &tip, flaky).await,
-            Trial::Red => self.drop_culprit(base, &line).await,
-            Trial::Unable(answer) => {
-                self.rule_rest(&answer);
+        if let Trial::Unable(answer) = trial {
+            self.rule_rest(&answer);
+            return Ok(Round::Over);
+        }
+        if let Some(suspect) = self.suspect.take()
+            && let Some(round) = self.judge(base, suspect, &line).await?
+        {
+            return Ok(round);
+        }
+        match (tip, trial) {
+            (Some(tip), Trial::Green(flaky)) => self.land(base, &line, &tip, flaky).await,
+            (Some(_), _) => self.suspect(base, &line).await,
+            (None, _) => {
+                self.rule_others(&line, base).await?;
                 Ok(Round::Over)
             }
         }
     }
 
+    /// Those who want to land: all who are not ruled upon, but for the one under suspicion.
     fn members(&self) -> Result<Vec<Member<'a>>> {
         let scenes = self.scenes;
-        let open = scenes.iter().enumerate().filter(|(index, _)| self.ruled[*index].is_none());
+        let suspect = self.suspect.as_ref().map(|suspect| suspect.index);
+        let wants = |index: usize| self.ruled[index].is_none() && suspect != Some(index);
+        let open = scenes.iter().enumerate().filter(|(index, _)| wants(*index));
         let mut members = Vec::new();
         for (index, scene) in open {
             if let Ok((bench, tree)) = scene.work() {
@@ -191,7 +237,9 @@ impl<'a> Shift<'a> {
             Landed::Done => {}
         }
         // The tip is the next base: whoever comes next need not test it again. A cache that can't be written costs a run.
-        drop(baseline::remember(self.tools, &tip.tree, &Outcome::Passed));
+        let tests = self.trials.on(&tip.tree).last().and_then(|run| run.tests.as_ref());
+        let weaker = weaker(tests);
+        drop(baseline::remember(self.tools, &tip.tree, &Outcome::Passed, tests));
         for (nth, link) in line.links.iter().enumerate() {
             let others = landing.iter().enumerate().filter(|(other, _)| *other != nth);
             let others: Vec<&str> = others.map(|(_, (id, _))| id.as_str()).collect();
@@ -201,12 +249,13 @@ impl<'a> Shift<'a> {
             };
             let again = if flaky { ", the second time (they failed once)" } else { "" };
             let check = Check::pass(format!(
-                "landed as {} on {}{company}; the tests pass on all of it{again}",
+                "landed as {} on {}{company}; the tests pass on all of it{again}{weaker}",
                 short(&link.commit.commit),
                 short(&base.commit)
             ));
             let runs = self.trials.on(&tip.tree).to_vec();
-            self.ruled[link.index] = Some(Ruled { runs, ..Ruled::plain(check) });
+            let landed = Some(link.commit.commit.clone());
+            self.ruled[link.index] = Some(Ruled { runs, landed, ..Ruled::plain(check) });
         }
         self.rule_others(line, tip).await?;
         Ok(Round::Over)
@@ -220,7 +269,9 @@ impl<'a> Shift<'a> {
             let landed = self.tools.workspace.landed(&scene.order, &bench.base, tree, base);
             if let Some(commit) = landed.await? {
                 let as_what = format!(": it landed as {}", short(&commit.commit));
-                self.ruled[index] = Some(self.present(base, &as_what).await?);
+                let there = self.present(base, &as_what).await?;
+                self.ruled[index] =
+                    Some(Ruled { landed: Some(commit.commit), held_by: None, ..there });
             }
         }
         Ok(())
@@ -233,7 +284,8 @@ impl<'a> Shift<'a> {
         let pass =
             || Check::pass(format!("the base {short} holds this work already{as_what}; {shown}"));
         let check = known.in_the_way().unwrap_or_else(pass);
-        Ok(Ruled { runs: known.runs, ..Ruled::plain(check) })
+        let held_by = Some(base.commit.clone());
+        Ok(Ruled { runs: known.runs, held_by, ..Ruled::plain(check) })
     }
 
     /// Rules upon those that the line does not hold; `base` is its tip, or what it would have stood on.
@@ -251,38 +303,57 @@ impl<'a> Shift<'a> {
         Ok(())
     }
 
-    /// Takes the first order out with which the line fails, if it is one of theirs and not the base.
-    async fn drop_culprit(&mut self, base: &Commit, line: &Line) -> Result<Round> {
+    /// Puts the first order under suspicion with which the line fails, if it is one of theirs and not the base.
+    async fn suspect(&mut self, base: &Commit, line: &Line) -> Result<Round> {
         let known = baseline(self.tools, base, self.stop).await?;
         if let Some(answer) = known.in_the_way() {
             self.rule_rest(&answer);
             return Ok(Round::Over);
         }
-        // The first `green` links pass, the first `red` fail.
-        let (mut green, mut red) = (0, line.links.len());
-        while red - green > 1 {
-            let middle = green + (red - green) / 2;
-            match self.trials.of(base, &line.links[middle - 1].commit).await? {
-                Trial::Green(_) => green = middle,
-                Trial::Red => red = middle,
+        let all = &self.wanted;
+        let narrowed = narrow(&mut self.trials, base, &line.links, |links| wanted_of(all, links));
+        match narrowed.await? {
+            Narrowed::To(suspect) => self.suspect = Some(*suspect),
+            Narrowed::Unable(answer) => {
+                self.rule_rest(&answer);
+                return Ok(Round::Over);
+            }
+        }
+        // From here on a failure is looked at again where it points at somebody, not where it is first seen.
+        self.care = Care::Once;
+        Ok(Round::Dropped)
+    }
+
+    /// What becomes of a suspect, once the rest was tested without it: blamed, or back on the line. `None`: go on with the rest.
+    async fn judge(
+        &mut self,
+        base: &Commit,
+        suspect: Culprit,
+        rest: &Line,
+    ) -> Result<Option<Round>> {
+        let wanted = self.wanted(&rest.links);
+        if !suspect.is_sure(&self.trials, rest.tip(), &wanted) {
+            let Culprit { commit, wanted, .. } = &suspect;
+            match self.trials.of(base, commit, wanted, Care::Twice).await? {
+                Trial::Red => {}
+                // It was a flake, and blames nobody.
+                Trial::Green(_) => return Ok(Some(Round::Dropped)),
                 Trial::Unable(answer) => {
                     self.rule_rest(&answer);
-                    return Ok(Round::Over);
+                    return Ok(Some(Round::Over));
                 }
             }
         }
-        let culprit = &line.links[red - 1];
-        let before: Vec<&Scene> =
-            line.links[..red - 1].iter().map(|link| &self.scenes[link.index]).collect();
-        let mut runs = match line.links[..red - 1].last() {
-            Some(link) => self.trials.on(&link.commit.tree).to_vec(),
-            None => Vec::new(),
+        let before: Vec<&Scene> = suspect.before.iter().map(|&index| &self.scenes[index]).collect();
+        let why = self.trials.why(&suspect.commit.tree, &suspect.wanted).unwrap_or_default();
+        let brought = |index: &&usize| {
+            self.wanted[**index].iter().any(|one| one.ids.iter().any(|id| why.contains(id)))
         };
-        let failing = self.trials.on(&culprit.commit.tree);
-        let check = failed_on(base, &before, failing);
-        runs.extend_from_slice(failing);
-        self.ruled[culprit.index] = Some(Ruled { check, runs, proof: None, rework: true });
-        Ok(Round::Dropped)
+        let owners = suspect.before.iter().filter(brought).map(|&index| &self.scenes[index]);
+        let owners: Vec<&Scene> = owners.collect();
+        let (check, runs) = suspect.blamed(&self.trials, base, &before, &owners);
+        self.ruled[suspect.index] = Some(Ruled { runs, rework: true, ..Ruled::plain(check) });
+        Ok(None)
     }
 
     /// Gives everybody who has no outcome yet this one.
@@ -308,6 +379,11 @@ impl<'a> Shift<'a> {
             }
         }
     }
+}
+
+/// The tests that must pass on a line of these links; `all` has those of each scene.
+fn wanted_of(all: &[Option<Wanted>], links: &[Link]) -> Vec<Wanted> {
+    links.iter().filter_map(|link| all[link.index].clone()).collect()
 }
 
 /// Puts an order's worktree onto the fresh base. Says what it finds there, and the proof of its frozen files.
@@ -356,27 +432,32 @@ fn conflict(met: &Met) -> Check {
     )
 }
 
-fn failed_on(base: &Commit, before: &[&Scene], failing: &[Run]) -> Check {
-    let base = short(&base.commit);
-    let names = || before.iter().map(|scene| scene.order.as_str());
-    let (why, stands) = if before.is_empty() {
-        let why = format!("the tests fail on the fresh base {base} with this order's change");
-        (why, format!("The tests pass on the base {base} and fail with this order's change on it."))
-    } else {
-        let why = format!("the tests fail once it stands on {} (base {base})", some(names()));
-        let list: String = before
-            .iter()
-            .map(|scene| format!("- {}: {}\n", scene.order, scene.request.title.escape_debug()))
-            .collect();
-        let stands = format!(
-            "The tests pass on the base {base} with these orders and fail once this one stands on them:\n\n{list}"
-        );
-        (why, stands)
+/// The tests that an order brought, as RED and GREEN named them, but for those in files that may change or were merged by hand. The inner error is
+/// its outcome when that can't be told.
+fn wanted(scene: &Scene) -> Result<Result<Option<Wanted>, Check>> {
+    let Some(proof) = &scene.frozen else { return Ok(Ok(None)) };
+    let frozen = match Frozen::load(&scene.papers, proof)? {
+        Ok(frozen) => frozen,
+        Err(why) => return Ok(Err(Check::fail(format!("the record of frozen tests {why}")))),
     };
-    let output = failing.last().map_or_else(String::new, |run| {
-        format!("\n`{}`, {}, twice:\n\n{}", run.command, run.ended, fenced(&run.tail(80)))
-    });
-    Check::fail_with(why, format!("{stands}\n{output}"))
+    let allowance = match Allowance::of(&scene.request) {
+        Ok(allowance) => allowance,
+        Err(answer) => return Ok(Err(answer)),
+    };
+    let files = frozen.files.iter().map(|file| &file.path).filter(|path| allowance.covers(path));
+    let loose: Vec<&String> = files.chain(&frozen.thawed).collect();
+    let mut ids: BTreeSet<TestId> = frozen.new.iter().cloned().collect();
+    ids.extend(named_by_green(scene)?);
+    ids.retain(|id| !loose.iter().any(|path| stands_in(id, path)));
+    Ok(Ok(Some(Wanted { adapter: frozen.adapter, ids: ids.into_iter().collect() })))
+}
+
+/// The new tests that GREEN saw pass on this very tree: those of a file that could not be built or loaded at RED had no names then.
+fn named_by_green(scene: &Scene) -> Result<Vec<TestId>> {
+    let lines = record(&scene.papers)?;
+    let last = lines.into_iter().rev().find(|line| line.gate == "green");
+    let last = last.filter(|line| line.outcome == "pass" && line.tree == scene.tree);
+    Ok(last.and_then(|line| line.new).map_or_else(Vec::new, |names| names.ids))
 }
 
 fn commit_message(scene: &Scene) -> Result<String> {

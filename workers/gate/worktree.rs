@@ -1,4 +1,5 @@
-//! Was the worktree left as it was? Whoever may not change it is told, and it is put back.
+//! Was the worktree left as it was, and the checkout that was looked at? Whoever may not change it is told, and it is put
+//! back.
 
 use super::findings::{bullets, some};
 use super::scene::{Scene, Tools};
@@ -36,6 +37,30 @@ pub(super) async fn unchanged(
         format!("{who} changed the worktree: {}", some(&paths)),
         format!(
             "{who} changed files of the worktree that git does not ignore:\n\n{}\nThey were put back. {advice}\n",
+            bullets(&paths)
+        ),
+    )))
+}
+
+/// The gate's answer when a looking stage's agent changed the checkout it was given. `None` when all is well.
+pub(super) async fn only_looked(
+    tools: &Tools,
+    scene: &Scene,
+    suspect: &Suspect<'_>,
+) -> Result<Option<Check>> {
+    let Some(looked) = &scene.looked else { return Ok(None) };
+    let given = &looked.at.commit.tree;
+    if *given == looked.left {
+        return Ok(None);
+    }
+    let changes = tools.workspace.changes(given, &looked.left).await?;
+    let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+    let Suspect { who, advice } = suspect;
+    Ok(Some(Check::fail_with(
+        format!("{who} changed its checkout: {}", some(&paths)),
+        format!(
+            "{who} changed files of the checkout it was to look at, which git does not ignore:\n\n{}\n\
+             They were put back. {advice}\n",
             bullets(&paths)
         ),
     )))

@@ -1,11 +1,18 @@
 //! What each deed writes into an order's journal, whatever keeps the journal.
 
 use super::{Grant, Move, Note, Release};
+use crate::error::Error;
 use crate::failure::Class;
 use crate::floor::unix_now;
 use crate::history::{Entry, History, Kind, OpenClaim};
 use crate::holder::WorkerId;
+use crate::order::OrderId;
 use crate::state::State;
+
+/// An order of that name is there already, where several were to be made.
+pub(in crate::queue) fn taken(id: &OrderId) -> Error {
+    Error::usage(format!("there is an order {id} already, so that none was made"))
+}
 
 /// An entry of the holder of `grant`.
 fn by(kind: Kind, grant: &Grant) -> Entry {

@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 use crate::floor::unix_now;
 use crate::history::{Entry, History, Kind, OpenClaim};
 use crate::holder::{Holder, WorkerId};
-use crate::order::{OrderId, Request};
+use crate::order::{Due, OrderId, Request};
+use crate::plan::{self, Rank, Roll, RollKey, Rules, Tally};
 use crate::stage::Pipeline;
 use crate::state::State;
 
@@ -26,6 +27,10 @@ pub struct MemoryQueue {
     orders: Mutex<BTreeMap<OrderId, Slot>>,
     alive: Arc<Mutex<Workers>>,
     bells: Mutex<Vec<(Vec<State>, Arc<Notify>)>>,
+    /// What was set aside, and what each waits for.
+    waiting: Mutex<BTreeMap<OrderId, String>>,
+    /// What was archived: it counts as done.
+    archived: Mutex<BTreeMap<OrderId, Request>>,
     crash_backoff_secs: u64,
 }
 
@@ -88,6 +93,8 @@ impl MemoryQueue {
             orders: Mutex::default(),
             alive: Arc::default(),
             bells: Mutex::default(),
+            waiting: Mutex::default(),
+            archived: Mutex::default(),
             crash_backoff_secs,
         })
     }
@@ -98,6 +105,36 @@ impl MemoryQueue {
                 bell.notify_one();
             }
         }
+    }
+
+    /// Something happened to the order `id`: whoever waits for it is ready again.
+    fn stir(&self, id: &OrderId) {
+        let mine = format!("{id}@");
+        self.wake_where(&|key| key == id.as_str() || key.starts_with(&mine));
+    }
+
+    /// The order `id` may be through: whoever waits for its phase is ready again, if it opens now.
+    fn stir_phase(&self, request: &Request) {
+        for key in RollKey::of(request) {
+            let Roll::Phase(number) = key.roll else { continue };
+            let tallies = self.phases(&key.plan).unwrap_or_default();
+            let tally = tallies.iter().find(|tally| tally.phase == number);
+            if tally.is_some_and(|tally| tally.opens(Rules::default().phase_gate)) {
+                self.wake_where(&|other| *other == key.waiting());
+            }
+        }
+    }
+
+    fn wake_where(&self, wakes: &dyn Fn(&String) -> bool) -> usize {
+        let mut waiting = open(&self.waiting);
+        let before = waiting.len();
+        waiting.retain(|_, key| !wakes(key));
+        let woken = before - waiting.len();
+        drop(waiting);
+        if woken > 0 {
+            open(&self.bells).iter().for_each(|(_, bell)| bell.notify_one());
+        }
+        woken
     }
 
     fn must_know(&self, state: &State) -> Result<()> {
@@ -117,8 +154,10 @@ impl MemoryQueue {
             return Err(lost);
         }
         let done = deed(slot);
-        let state = slot.state.clone();
+        let (state, request) = (slot.state.clone(), slot.request.clone());
         drop(orders);
+        self.stir(&grant.id);
+        self.stir_phase(&request);
         self.ring(&state);
         Ok(done)
     }
@@ -153,8 +192,25 @@ impl Queue for MemoryQueue {
         slot.add(Entry { to: Some(State::NEW), ..Entry::of(Kind::Create, 0) });
         orders.insert(id.clone(), slot);
         drop(orders);
+        self.stir(id);
         self.ring(&State::NEW);
         Ok(Created::Made)
+    }
+
+    fn create_all(&self, orders: &[(OrderId, Request)], hold: &str) -> Result<()> {
+        let mut here = open(&self.orders);
+        if let Some((id, _)) = orders.iter().find(|(id, _)| here.contains_key(id)) {
+            return Err(entries::taken(id));
+        }
+        for (id, request) in orders {
+            let (request, history) = (request.clone(), History::default());
+            let mut slot =
+                Slot { state: State::NEW, request, history, hold: Some(hold.to_owned()) };
+            slot.add(Entry { to: Some(State::NEW), ..Entry::of(Kind::Create, 0) });
+            slot.add(Entry { why: hold.to_owned(), ..Entry::of(Kind::Hold, 0) });
+            here.insert(id.clone(), slot);
+        }
+        Ok(())
     }
 
     fn list(&self) -> Result<Listing> {
@@ -175,11 +231,89 @@ impl Queue for MemoryQueue {
     fn ready(&self, state: &State, most: usize) -> Result<Vec<OrderId>> {
         let orders = open(&self.orders);
         let standing = orders.iter().filter(|(_, slot)| slot.state == *state);
-        let mut due: Vec<(u8, u64, OrderId)> = standing
-            .filter_map(|(id, slot)| Some((slot.request.priority.digit(), slot.due()?, id.clone())))
-            .collect();
-        due.sort();
-        Ok(due.into_iter().take(most).map(|(_, _, id)| id).collect())
+        let waiting = open(&self.waiting);
+        let (now, ageing_secs) = (unix_now(), Rules::default().ageing_secs);
+        let ranked =
+            standing.filter(|(id, _)| !waiting.contains_key(id)).filter_map(|(id, slot)| {
+                let Request { priority, due, .. } = &slot.request;
+                let due = due.map(Due::secs);
+                let rank = plan::rank(priority.digit(), slot.due()?, due, now, ageing_secs);
+                Some((rank, id.clone()))
+            });
+        let mut ranked: Vec<(Rank, OrderId)> = ranked.collect();
+        ranked.sort();
+        Ok(ranked.into_iter().take(most).map(|(_, id)| id).collect())
+    }
+
+    fn set_aside(&self, order: &Order, key: &str) -> Result<bool> {
+        let orders = open(&self.orders);
+        let there = orders
+            .get(&order.id)
+            .is_some_and(|slot| slot.state == order.state && slot.due().is_some());
+        if there {
+            open(&self.waiting).insert(order.id.clone(), key.to_owned());
+        }
+        Ok(there)
+    }
+
+    fn wake(&self, key: &str) -> Result<usize> {
+        Ok(self.wake_where(&|other| other == key))
+    }
+
+    fn rouse(&self, order: &Order) -> Result<bool> {
+        let mut waiting = open(&self.waiting);
+        let for_phase = waiting.get(&order.id).is_some_and(|key| key.starts_with('_'));
+        if for_phase {
+            waiting.remove(&order.id);
+        }
+        Ok(for_phase)
+    }
+
+    fn anybody_waits_for_a_phase(&self) -> Result<bool> {
+        Ok(open(&self.waiting).values().any(|key| key.starts_with('_')))
+    }
+
+    fn waiting_for(&self, id: &OrderId) -> Result<Vec<OrderId>> {
+        let mine = format!("{id}@");
+        let waiting = open(&self.waiting);
+        let for_it =
+            waiting.iter().filter(|(_, key)| *key == id.as_str() || key.starts_with(&mine));
+        Ok(for_it.map(|(other, _)| other.clone()).collect())
+    }
+
+    fn phases(&self, plan: &str) -> Result<Vec<Tally>> {
+        let mut tallies: BTreeMap<u32, Tally> = BTreeMap::new();
+        // Those that were through before the orders were made: each order of the phase says the same number.
+        let mut over: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut count = |request: &Request, through: bool| {
+            let Some(phase) = request.phase.filter(|_| RollKey::plan(request) == plan) else {
+                return;
+            };
+            let empty = Tally { phase, parallel: false, open: 0, done: 0 };
+            let tally = tallies.entry(phase).or_insert(empty);
+            tally.parallel |= request.phase_parallel;
+            let over = over.entry(phase).or_insert(0);
+            *over = request.phase_over.max(*over);
+            if through { tally.done += 1 } else { tally.open += 1 }
+        };
+        let orders = open(&self.orders);
+        orders.values().for_each(|s| count(&s.request, s.state == State::READY_FOR_REVIEW));
+        let archived = open(&self.archived);
+        let gone = archived.iter().filter(|(id, _)| !orders.contains_key(*id));
+        gone.for_each(|(_, request)| count(request, true));
+        for (phase, tally) in &mut tallies {
+            tally.done += over.get(phase).map_or(0, |over| *over as usize);
+        }
+        Ok(tallies.into_values().collect())
+    }
+
+    fn members(&self, group: &RollKey) -> Result<Vec<(u32, OrderId)>> {
+        let orders = open(&self.orders);
+        let open = orders.iter().filter(|(_, slot)| {
+            slot.state != State::READY_FOR_REVIEW
+                && RollKey::group(&slot.request).as_ref() == Some(group)
+        });
+        Ok(open.map(|(id, s)| (s.request.sequence.unwrap_or(u32::MAX), id.clone())).collect())
     }
 
     fn claim(self: Arc<Self>, id: &OrderId, from: &State, holder: &Holder) -> Result<Claiming> {
@@ -231,6 +365,8 @@ impl Queue for MemoryQueue {
         slot.hold = Some(why.trim().to_owned());
         let entry = Entry::of(Kind::Hold, slot.history.generation);
         slot.add(Entry { why: why.to_owned(), ..entry });
+        drop(orders);
+        self.stir(id);
         Ok(true)
     }
 
@@ -243,6 +379,7 @@ impl Queue for MemoryQueue {
         slot.add(Entry::of(Kind::Unhold, slot.history.generation));
         let state = slot.state.clone();
         drop(orders);
+        self.stir(id);
         self.ring(&state);
         Ok(true)
     }
@@ -252,7 +389,10 @@ impl Queue for MemoryQueue {
         let mut orders = open(&self.orders);
         let Some(slot) = orders.get_mut(id) else { return Ok(false) };
         slot.add(entries::kick(&slot.history, &slot.state, to, why));
+        let request = slot.request.clone();
         drop(orders);
+        self.stir(id);
+        self.stir_phase(&request);
         self.ring(to);
         Ok(true)
     }
@@ -266,7 +406,13 @@ impl Queue for MemoryQueue {
             let worker = &claim.worker;
             return Err(Error::usage(format!("failed to archive order {id}: {worker} is at it")));
         }
-        orders.remove(id);
+        let request = orders.remove(id).map(|slot| slot.request);
+        drop(orders);
+        self.stir(id);
+        if let Some(request) = request {
+            open(&self.archived).insert(id.clone(), request.clone());
+            self.stir_phase(&request);
+        }
         Ok(true)
     }
 
@@ -293,6 +439,7 @@ impl Queue for MemoryQueue {
                 if let Some((entry, class)) = orphan {
                     slot.add(entry);
                     recovered.push(Recovered { id: id.clone(), worker: worker.clone(), class });
+                    self.stir(id);
                     self.ring(&slot.state);
                 }
             }
@@ -313,11 +460,15 @@ impl Queue for MemoryQueue {
             slot.add(entries::release(&grant, &release));
             back.push((id.clone(), slot.state.clone()));
         }
-        back.iter().for_each(|(_, state)| self.ring(state));
+        back.iter().for_each(|(id, state)| {
+            self.stir(id);
+            self.ring(state);
+        });
         Ok(back)
     }
 
     fn sweep(&self) -> Result<Swept> {
+        self.wake_where(&|key| !key.contains('@') && !key.starts_with('_'));
         Ok(Swept { orders: open(&self.orders).len(), ..Swept::default() })
     }
 

@@ -14,6 +14,7 @@ use crate::failure::Class;
 use crate::history::History;
 use crate::holder::{Holder, SessionId, WorkerId};
 use crate::order::{OrderId, Request};
+use crate::plan::{RollKey, Tally};
 use crate::state::State;
 
 mod entries;
@@ -190,15 +191,44 @@ pub trait Queue: Send + Sync + fmt::Debug {
     /// Makes an order in state NEW. Once this returns `Made` it survives power loss.
     fn create(&self, id: &OrderId, request: &Request) -> Result<Created>;
 
+    /// Makes all of these orders in state NEW, on hold for the reason `hold`, or none of them. An id that is taken is an
+    /// error (kind `Usage`). A crash in the middle may leave some of them, each on hold.
+    fn create_all(&self, orders: &[(OrderId, Request)], hold: &str) -> Result<()>;
+
     /// Everything that stands in the queue.
     fn list(&self) -> Result<Listing>;
 
     /// One order as it stands, or `None` when there is none of that name.
     fn look(&self, id: &OrderId) -> Result<Option<Order>>;
 
-    /// At most `most` orders that the index says are in `state` and due now, by priority, then due, then id.
-    /// A hint: it grants nothing.
+    /// At most `most` orders that the index says are in `state` and due now, by rank ([`crate::plan::rank`]), without
+    /// those that were set aside. A hint: it grants nothing.
     fn ready(&self, state: &State, most: usize) -> Result<Vec<OrderId>>;
+
+    /// Sets an order aside: `ready` does not tell of it until it is woken. `key` is what it waits for: `<id>` is woken by
+    /// whatever happens to that order, `<id>@<STATE>` when that order gets there, any other key ([`RollKey::waiting`])
+    /// when its phase opens; and each by [`Queue::wake`]. Whoever sets an order aside looks once more at what it
+    /// waits for afterwards, and wakes it when that has just happened. False when the order is not where `order` says, or
+    /// nobody told of it.
+    fn set_aside(&self, order: &Order, key: &str) -> Result<bool>;
+
+    /// Makes those ready again that were set aside under `key`. How many.
+    fn wake(&self, key: &str) -> Result<usize>;
+
+    /// Makes an order ready that was set aside for its phase. False when it was not.
+    fn rouse(&self, order: &Order) -> Result<bool>;
+
+    /// True when an order may be set aside for its phase.
+    fn anybody_waits_for_a_phase(&self) -> Result<bool>;
+
+    /// The orders that are set aside until something happens to the order `id`.
+    fn waiting_for(&self, id: &OrderId) -> Result<Vec<OrderId>>;
+
+    /// How the phases of a plan ([`RollKey::plan`]) stand. Orders in the archive count as done.
+    fn phases(&self, plan: &str) -> Result<Vec<Tally>>;
+
+    /// The members of a group that are not through, with their places in it. It may tell of one too many.
+    fn members(&self, group: &RollKey) -> Result<Vec<(u32, OrderId)>>;
 
     /// Takes an order in state `from` for `holder`. Exclusive: of any number of calls at most one wins.
     fn claim(self: Arc<Self>, id: &OrderId, from: &State, holder: &Holder) -> Result<Claiming>;

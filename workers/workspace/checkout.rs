@@ -1,12 +1,12 @@
 //! Clean checkouts for tests that we run ourselves: one folder per name, used again and again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::Workspace;
 use super::content::clear_locks;
 use super::lock::Lock;
 use super::names::object;
 use super::registration::{Head, is_folder};
+use super::{Commit, Workspace};
 use crate::error::{Error, Result};
 
 impl Workspace {
@@ -21,19 +21,46 @@ impl Workspace {
         {
             return Err(Error::usage(format!("{name:?} can't be the name of a checkout")));
         }
-        let path = self.root.join(".checkout").join(name);
+        let path = self.checkouts().join(name);
         let _lock = Lock::take(&self.locks, &format!("checkout-{name}"), &self.git.stop).await?;
-        let admin = match self.admin(&path).filter(|_| is_folder(&path)) {
+        self.detach(&path, commit).await?;
+        Ok(path)
+    }
+
+    /// The tree of what is in that checkout of `commit` now: tracked and untracked files, not the ignored ones.
+    pub async fn checkout_tree(&self, name: &str, commit: &Commit) -> Result<String> {
+        self.tree_of(&self.checkouts().join(name), &commit.tree).await
+    }
+
+    /// Takes that checkout away, with all that is known of it. Nothing there is fine.
+    pub async fn clear_checkout(&self, name: &str) -> Result<()> {
+        let path = self.checkouts().join(name);
+        let lock = Lock::take(&self.locks, &format!("checkout-{name}"), &self.git.stop).await?;
+        self.trash(&path)?;
+        self.untie(&path).await?;
+        self.trash(&self.drawer(&path))?;
+        drop(lock);
+        self.empty_trash().await;
+        Ok(())
+    }
+
+    /// The folder of all clean checkouts.
+    pub(super) fn checkouts(&self) -> PathBuf {
+        self.root.join(".checkout")
+    }
+
+    /// Makes the folder a clean, detached checkout of `commit`, whatever it was before; ignored files stay.
+    pub(super) async fn detach(&self, path: &Path, commit: &str) -> Result<()> {
+        let admin = match self.admin(path).filter(|_| is_folder(path)) {
             Some(admin) => {
                 clear_locks(&admin);
                 let args = ["update-ref", "--no-deref", "HEAD", commit];
                 self.git.call("move the checkout", &args).in_git_dir(&admin).done().await?;
                 admin
             }
-            None => self.register(&path, Head::Commit(commit)).await?,
+            None => self.register(path, Head::Commit(commit)).await?,
         };
-        self.fill(&path, commit).await?;
-        self.lend_index(&path, &admin, commit).await?;
-        Ok(path)
+        self.fill(path, commit).await?;
+        self.lend_index(path, &admin, commit).await
     }
 }

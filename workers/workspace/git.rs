@@ -209,6 +209,7 @@ pub(super) fn plain(dir: &Path, cookie: &str, args: Vec<OsString>, pairs: &Pairs
         dir: dir.to_owned(),
         env: std::collections::BTreeMap::new(),
         cookie: cookie.to_owned(),
+        gives_way: false,
     }
     .env("LC_ALL", "C")
     .env("GIT_TERMINAL_PROMPT", "0")

@@ -1,8 +1,8 @@
 //! Landing finished work: all branches move in one transaction, or none does.
 
-use super::names::{READY, branch_ref, short};
+use super::names::{EARLIER_READY, READY, branch_ref, short};
 use super::refs::{Moved, Moves};
-use super::{Commit, Composed, Landed, Workspace};
+use super::{Commit, Landed, Workspace};
 use crate::error::{Error, Kind, Result};
 use crate::order::OrderId;
 
@@ -42,17 +42,16 @@ impl Workspace {
         if tip.commit == base.commit || !self.is_ancestor(&tip.commit, &onto.commit).await? {
             return Ok(None);
         }
-        let parents = self.parents(&tip.commit).await?;
-        let [parent] = &parents[..] else { return Ok(None) };
-        let args = ["rev-parse", "--verify", "--end-of-options", &format!("{parent}^{{tree}}")];
-        let below = self.git.call("read a commit", &args).line().await?;
-        let parent = Commit { commit: parent.clone(), tree: below };
-        Ok(match self.compose(&parent, base, tree, "landed").await? {
-            Composed::Clean(again) if again.tree == tip.tree && tip.tree != parent.tree => {
-                Some(tip)
-            }
-            Composed::Clean(_) | Composed::Conflict { .. } => None,
-        })
+        let deviation = self.deviation(&tip, base, tree).await?;
+        let very_change = deviation.is_some_and(|paths| paths.is_empty());
+        Ok((very_change && !self.is_empty(&tip).await?).then_some(tip))
+    }
+
+    /// True when the commit changes nothing.
+    async fn is_empty(&self, commit: &Commit) -> Result<bool> {
+        let parents = self.parents(&commit.commit).await?;
+        let [parent] = &parents[..] else { return Ok(false) };
+        Ok(self.commit(parent).await?.is_some_and(|parent| parent.tree == commit.tree))
     }
 
     async fn landing(
@@ -75,7 +74,7 @@ impl Workspace {
             && !self.is_ancestor(&ready.commit, &base.commit).await?
         {
             // It conflicted with the base branch, and a new line begins: the old one keeps a name.
-            moves.set(&format!("refs/shopfloor/ready/{}", short(&ready.commit)), &ready.commit);
+            moves.set(&format!("{EARLIER_READY}{}", short(&ready.commit)), &ready.commit);
         }
         moves.swap(READY, &last.commit, ready.map(|ready| ready.commit.as_str()));
         for (id, commit) in line {

@@ -16,8 +16,8 @@
 //! refs/shopfloor/salvage/<id>/...            what was there before something was taken away or put in its place
 //! refs/shopfloor/ready/...                   an earlier line that came to conflict with the base branch
 //! ```
-//! Below the worktrees' root: `<id>/` the worktrees, `.checkout/<name>/` clean checkouts, `.bench/` our index files,
-//! `.trash/` what is being deleted.
+//! Below the worktrees' root: `<id>/` the worktrees, `.checkout/<name>/` clean checkouts (`look-<id>.<generation>`: what a
+//! stage that only looks was given), `.bench/` our index files, `.trash/` what is being deleted.
 
 use std::path::{Path, PathBuf};
 
@@ -32,10 +32,14 @@ mod content;
 mod snapshot;
 mod worktree;
 mod checkout;
+mod look;
 mod difference;
 mod base;
 mod compose;
 mod land;
+mod review;
+
+pub use look::Look;
 
 /// The git side of one project. Cloning it is cheap, and any number of processes may use the same project at once.
 #[derive(Debug, Clone)]

@@ -9,6 +9,9 @@ use crate::order::OrderId;
 /// The branch that holds the line of finished work.
 pub(super) const READY: &str = "refs/heads/shopfloor/ready";
 
+/// The folder of earlier lines of finished work, which came to conflict with the base branch.
+pub(super) const EARLIER_READY: &str = "refs/shopfloor/ready/";
+
 /// The order's branch, short: `shopfloor/<id>`. An order called `ready` gets `shopfloor/_ready` (no id begins with
 /// `_`), since `shopfloor/ready` is the line of finished work.
 pub(super) fn branch(id: &OrderId) -> String {

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::names::{object, salvage_ref, short};
+use super::names::{base_ref, object, salvage_ref, short};
 use super::{Commit, Workspace};
 use crate::error::{Error, Result};
 use crate::order::OrderId;
@@ -43,9 +43,10 @@ impl Moves {
         self.0.extend(format!("verify {name}\0{old}\0").bytes());
     }
 
-    /// Takes a ref away.
-    pub(super) fn delete(&mut self, name: &str) {
-        self.0.extend(format!("delete {name}\0\0").bytes());
+    /// Takes away the note on which commit the order's worktree was made from. It is the only ref that is ever taken away:
+    /// no branch is, so none has to be shown to have landed first.
+    pub(super) fn forget_base(&mut self, id: &OrderId) {
+        self.0.extend(format!("delete {}\0\0", base_ref(id)).bytes());
     }
 }
 

@@ -73,7 +73,7 @@ impl Workspace {
         Ok(())
     }
 
-    /// Takes the order's worktree away, after [`Workspace::salvage`]. The branch stays.
+    /// Takes the order's worktree away, after [`Workspace::salvage`], and what was made to look at. The branch stays.
     pub async fn retire(&self, id: &OrderId, generation: u64) -> Result<()> {
         let path = self.place(id);
         let lock = self.order_lock(id).await?;
@@ -82,10 +82,11 @@ impl Workspace {
         self.untie(&path).await?;
         if self.tip(&base_ref(id)).await?.is_some() {
             let mut moves = Moves::default();
-            moves.delete(&base_ref(id));
+            moves.forget_base(id);
             self.must_move_refs(&moves).await?;
         }
         self.trash(&self.drawer(&path))?;
+        self.clear_looks(id, u64::MAX).await?;
         lock.remove();
         self.empty_trash().await;
         Ok(())
@@ -96,7 +97,7 @@ impl Workspace {
         self.root.join(id.as_str())
     }
 
-    async fn order_lock(&self, id: &OrderId) -> Result<Lock> {
+    pub(super) async fn order_lock(&self, id: &OrderId) -> Result<Lock> {
         Lock::take(&self.locks, &format!("order-{id}"), &self.git.stop).await
     }
 

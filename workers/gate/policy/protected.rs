@@ -1,9 +1,14 @@
 //! What may change only when the order names it: files that decide what is run, and by whom. Tables, and one question.
 //!
+//! What can make a run of the tests show what is not so is for a person to name, in `order.json`: a spec is an agent's word,
+//! and so is what the test stage froze. For the rest (CI, lock files) the spec's word is enough, and a person reads it there.
+//!
 //! The table always holds; `[policy] protected` adds to it, and a word there that begins with `!` takes away from it.
 
 use globset::{GlobBuilder, GlobMatcher};
 
+use super::manifest;
+use super::runner::Runner;
 use crate::error::{Error, Result};
 
 /// Why a path is protected.
@@ -15,6 +20,8 @@ pub(super) enum Why {
     Ours,
     /// It can make a test run show what it does not show.
     Runner,
+    /// The test command runs it, or reads from it what to run.
+    Command,
     /// It is code that a test runner loads by itself. A frozen one was there when the tests failed, and is let through.
     TestCode,
     /// It says which code of other people is taken in.
@@ -30,10 +37,48 @@ impl Why {
             Self::Ci => "a CI or review file",
             Self::Ours => "shopfloor's own or git's configuration",
             Self::Runner => "configuration of a test runner or build",
+            Self::Command => "what the test command runs",
             Self::TestCode => "code that a test runner loads by itself",
             Self::Lock => "a lock file, and none of its manifests was declared",
             Self::Configured => "protected by [policy] in shopfloor.toml",
         }
+    }
+
+    /// True when a spec's word is not enough.
+    pub(super) fn is_a_persons(self) -> bool {
+        match self {
+            Self::Ours | Self::Runner | Self::Command | Self::TestCode => true,
+            Self::Ci | Self::Lock | Self::Configured => false,
+        }
+    }
+
+    /// What is wrong with a change of `path` that nobody let happen, reading on from the path.
+    pub(super) fn fault(self, path: &str) -> String {
+        let word = self.word();
+        match self.is_a_persons() {
+            false => format!("is protected ({word}) and was not declared"),
+            true => format!(
+                "is protected ({word}): only a person lets it change, by `\"files\": [{path:?}]` in order.json"
+            ),
+        }
+    }
+}
+
+/// Who named what.
+#[derive(Debug)]
+pub(super) struct Words {
+    /// The spec's files: an agent's word.
+    pub(super) spec: Vec<String>,
+    /// The files in `order.json`: a person's word.
+    pub(super) person: Vec<String>,
+    /// What RED froze.
+    pub(super) frozen: Vec<String>,
+}
+
+impl Words {
+    /// The files that the order named, whoever did.
+    pub(super) fn declared(&self) -> impl Iterator<Item = &String> {
+        self.spec.iter().chain(&self.person)
     }
 }
 
@@ -137,11 +182,12 @@ pub(super) struct Protected {
     table: Vec<(Why, GlobMatcher)>,
     /// In the order of the file; the last that fits decides. False takes away.
     configured: Vec<(bool, GlobMatcher)>,
+    runner: Runner,
 }
 
 impl Protected {
-    /// The table and the words of `[policy] protected`.
-    pub(super) fn new(configured: &[String]) -> Result<Self> {
+    /// The table, the words of `[policy] protected`, and what the test command runs.
+    pub(super) fn new(configured: &[String], runner: Runner) -> Result<Self> {
         let mut table = Vec::new();
         for (why, words) in TABLE {
             for word in *words {
@@ -152,7 +198,8 @@ impl Protected {
             Some(word) => Ok((false, pattern(word, "protected")?)),
             None => Ok((true, pattern(word, "protected")?)),
         };
-        Ok(Self { table, configured: configured.iter().map(read).collect::<Result<_>>()? })
+        let configured = configured.iter().map(read).collect::<Result<_>>()?;
+        Ok(Self { table, configured, runner })
     }
 
     /// Why `path` is protected; `None` when it is not.
@@ -162,28 +209,48 @@ impl Protected {
             Some((false, _)) => return None,
             None => {}
         }
+        if self.runner.runs(path) {
+            return Some(Why::Command);
+        }
         if manifests(path).is_some() {
             return Some(Why::Lock);
         }
         self.table.iter().find(|(_, glob)| glob.is_match(path)).map(|(why, _)| *why)
     }
 
-    /// Why a change of `path` is refused, as far as the order `declared` it; `frozen` are its frozen tests.
-    pub(super) fn refused(
-        &self,
-        path: &str,
-        declared: &[String],
-        frozen: &[String],
-    ) -> Option<Why> {
+    /// Why a change of `path` is refused, as far as nobody let it happen.
+    pub(super) fn refused(&self, path: &str, words: &Words) -> Option<Why> {
         // A symlink or a file in the place of a protected folder stands for what is in it.
         let why = self.why(path).or_else(|| self.why(&format!("{path}/x")))?;
-        let named = declared.iter().any(|named| named == path || self.names_folder(named, path));
+        let names = |named: &String| named == path || self.names_folder(named, path);
+        let named = match why.is_a_persons() {
+            true => words.person.iter().any(names),
+            false => words.declared().any(names),
+        };
         let let_through = match why {
-            Why::Lock => declared.iter().any(|named| writes(named, path)),
-            Why::TestCode => frozen.iter().any(|frozen| frozen == path),
-            Why::Ci | Why::Ours | Why::Runner | Why::Configured => false,
+            Why::Lock => words.declared().any(|named| writes(named, path)),
+            Why::TestCode => words.frozen.iter().any(|frozen| frozen == path),
+            Why::Ci | Why::Ours | Why::Runner | Why::Command | Why::Configured => false,
         };
         (!named && !let_through).then_some(why)
+    }
+
+    /// What was changed inside a manifest that is a person's to change, and no person named that manifest.
+    pub(super) fn part(
+        &self,
+        path: &str,
+        before: Option<&[u8]>,
+        now: Option<&[u8]>,
+        words: &Words,
+    ) -> Option<String> {
+        let freed = matches!(
+            self.configured.iter().rev().find(|(_, glob)| glob.is_match(path)),
+            Some((false, _))
+        );
+        if freed || words.person.iter().any(|named| named == path) {
+            return None;
+        }
+        manifest::fault(path, before, now, &self.runner.node_words)
     }
 
     /// A folder counts as a name for what is in it only when all of it is protected: `.github/`, not `src/`.
@@ -233,9 +300,17 @@ mod tests {
         words.iter().map(|word| (*word).to_owned()).collect()
     }
 
+    fn protected(configured: &[&str]) -> Protected {
+        Protected::new(&words(configured), Runner::default()).unwrap()
+    }
+
+    fn said(spec: &[&str], person: &[&str], frozen: &[&str]) -> Words {
+        Words { spec: words(spec), person: words(person), frozen: words(frozen) }
+    }
+
     #[test]
     fn the_table_knows_what_decides_about_runs() {
-        let protected = Protected::new(&[]).unwrap();
+        let protected = protected(&[]);
         for (path, why) in [
             (".github/workflows/a.yml", Why::Ci),
             (".GitHub/workflows/a.yml", Why::Ci),
@@ -278,21 +353,19 @@ mod tests {
 
     #[test]
     fn the_configuration_adds_and_takes_away_and_the_last_word_counts() {
-        let protected =
-            Protected::new(&words(&["deploy/**", "!**/build.rs", "core/build.rs"])).unwrap();
+        let protected = protected(&["deploy/**", "!**/build.rs", "core/build.rs"]);
         assert_eq!(protected.why("deploy/a/b"), Some(Why::Configured));
         assert_eq!(protected.why("build.rs"), None);
         assert_eq!(protected.why("core/build.rs"), Some(Why::Configured));
-        let error = Protected::new(&words(&["a["])).unwrap_err();
+        let error = Protected::new(&words(&["a["]), Runner::default()).unwrap_err();
         assert!(error.to_string().contains("a[") && error.next_step().is_some(), "{error}");
     }
 
     #[test]
     fn a_protected_path_must_be_named_itself() {
-        let protected = Protected::new(&[]).unwrap();
-        let refused = |path: &str, declared: &[&str]| {
-            protected.refused(path, &words(declared), &[]).is_some()
-        };
+        let protected = protected(&[]);
+        let refused =
+            |path: &str, named: &[&str]| protected.refused(path, &said(&[], named, &[])).is_some();
         assert!(refused("build.rs", &[]) && refused("a/build.rs", &["a", "a/**", "build.rs"]));
         assert!(!refused("build.rs", &["build.rs"]));
         assert!(!refused(".github/workflows/a.yml", &[".github/workflows/"]));
@@ -302,10 +375,24 @@ mod tests {
     }
 
     #[test]
+    fn a_spec_is_an_agents_word_and_lets_no_runner_change() {
+        let protected = protected(&[]);
+        for path in ["build.rs", "conftest.py", "pytest.ini", "shopfloor.toml"] {
+            let by_spec = protected.refused(path, &said(&[path], &[], &[])).unwrap();
+            assert!(
+                by_spec.fault(path).contains(&format!("[\"{path}\"]` in order.json")),
+                "{path}"
+            );
+            assert_eq!(protected.refused(path, &said(&[], &[path], &[])), None, "{path}");
+        }
+        assert_eq!(protected.refused(".github/x.yml", &said(&[".github/x.yml"], &[], &[])), None);
+    }
+
+    #[test]
     fn a_lock_file_goes_with_a_declared_manifest_of_its_own() {
-        let protected = Protected::new(&[]).unwrap();
+        let protected = protected(&[]);
         let refused =
-            |path: &str, named: &str| protected.refused(path, &words(&[named]), &[]).is_some();
+            |path: &str, named: &str| protected.refused(path, &said(&[named], &[], &[])).is_some();
         assert!(
             !refused("Cargo.lock", "Cargo.toml") && !refused("Cargo.lock", "member/Cargo.toml")
         );
@@ -318,11 +405,11 @@ mod tests {
 
     #[test]
     fn frozen_test_code_is_let_through_and_frozen_ci_is_not() {
-        let protected = Protected::new(&[]).unwrap();
-        let frozen = words(&["tests/conftest.py", ".ci/run", "pytest.ini"]);
-        assert_eq!(protected.refused("tests/conftest.py", &[], &frozen), None);
-        assert_eq!(protected.refused("conftest.py", &[], &frozen), Some(Why::TestCode));
-        assert_eq!(protected.refused(".ci/run", &[], &frozen), Some(Why::Ci));
-        assert_eq!(protected.refused("pytest.ini", &[], &frozen), Some(Why::Runner));
+        let protected = protected(&[]);
+        let frozen = said(&[], &[], &["tests/conftest.py", ".ci/run", "pytest.ini"]);
+        assert_eq!(protected.refused("tests/conftest.py", &frozen), None);
+        assert_eq!(protected.refused("conftest.py", &frozen), Some(Why::TestCode));
+        assert_eq!(protected.refused(".ci/run", &frozen), Some(Why::Ci));
+        assert_eq!(protected.refused("pytest.ini", &frozen), Some(Why::Runner));
     }
 }

@@ -36,17 +36,23 @@ pub(super) fn make_folder(path: &Path) -> Result<()> {
 /// The names in a folder that are text; none when there is no such folder. An error half-way is an error: a list that
 /// broke off must not pass for a short one.
 pub(super) fn names(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    each_name(folder, |name| names.push(name.to_owned()))?;
+    Ok(names)
+}
+
+/// Goes over the same names without keeping them.
+pub(super) fn each_name(folder: &Path, mut with: impl FnMut(&str)) -> Result<()> {
     let failed = |error| Error::io("list", folder, error);
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
     };
-    let mut names = Vec::new();
     for entry in entries {
-        if let Ok(name) = entry.map_err(failed)?.file_name().into_string() {
-            names.push(name);
+        if let Some(name) = entry.map_err(failed)?.file_name().to_str() {
+            with(name);
         }
     }
-    Ok(names)
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! Looking without touching: the list of orders, and one order as it stands. No lock is taken and nothing is written.
 
+use std::path::PathBuf;
+
 use walkdir::WalkDir;
 
 use super::folder::OrderFolder;
@@ -53,19 +55,31 @@ impl FileQueue {
     /// One order as it stands.
     pub(super) fn snapshot(&self, id: &OrderId) -> Result<Option<Order>> {
         let Some(folder) = OrderFolder::open(&self.folder, id)? else { return Ok(None) };
-        let (mut found, mut journal) = (state_file::read(&folder)?, Journal::read(&folder)?);
+        self.snapshot_of(&folder).map(Some)
+    }
+
+    /// The newest order of this name in the archive, and its folder.
+    pub fn look_archived(&self, id: &OrderId) -> Result<Option<(Order, PathBuf)>> {
+        let Some(path) = self.floor.archived(id).pop() else { return Ok(None) };
+        let Some(folder) = OrderFolder::open_at(path.clone(), id)? else { return Ok(None) };
+        Ok(Some((self.snapshot_of(&folder)?, path)))
+    }
+
+    fn snapshot_of(&self, folder: &OrderFolder) -> Result<Order> {
+        let id = &folder.id;
+        let (mut found, mut journal) = (state_file::read(folder)?, Journal::read(folder)?);
         // The word first, then the journal, then the word again: else a move between the two would look like a
         // person's edit, and a write half done like damage.
         for _ in 1..LOOKS {
-            let again = state_file::read(&folder)?;
+            let again = state_file::read(folder)?;
             if again == found && journal.is_ok() {
                 break;
             }
             found = again;
-            journal = Journal::read(&folder)?;
+            journal = Journal::read(folder)?;
         }
-        let request = request::read(&folder)?;
-        let mut hold = hold::read(&folder)?;
+        let request = request::read(folder)?;
+        let mut hold = hold::read(folder)?;
         let finding = find(id, &self.options.pipeline, &journal, &found);
         let mut history = journal.unwrap_or_default().history;
         let state = match finding {
@@ -86,6 +100,6 @@ impl FileQueue {
                 }
             }
         };
-        Ok(Some(Order { id: id.clone(), state, request, history, hold }))
+        Ok(Order { id: id.clone(), state, request, history, hold })
     }
 }

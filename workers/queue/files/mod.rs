@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::floor::Floor;
 use crate::holder::{Holder, WorkerId};
 use crate::order::{OrderId, Request};
+use crate::plan::{RollKey, Rules, Tally};
 use crate::queue::{
     Bell, Claiming, Created, Enlisted, Grant, Listing, Move, Moved, Note, Order, Queue, Recovered,
     Release, Swept,
@@ -40,6 +41,8 @@ mod reconcile;
 
 // What is on the floor.
 mod ready;
+mod waiting;
+mod rolls;
 mod claims;
 mod liveness;
 mod bell;
@@ -47,6 +50,7 @@ mod bell;
 // What is done with an order.
 mod list;
 mod persons;
+mod several;
 mod moves;
 mod sweep;
 mod recover;
@@ -60,6 +64,8 @@ pub struct Options {
     pub free_mib: u64,
     /// Seconds an order rests after a crash.
     pub crash_backoff_secs: u64,
+    /// What planning goes by.
+    pub rules: Rules,
     /// Try the file system out when the queue is opened. Not for those who only look: a trial writes.
     pub trial: bool,
 }
@@ -71,6 +77,7 @@ impl Default for Options {
             pipeline: stages::pipeline(),
             free_mib: limits.free_mib,
             crash_backoff_secs: limits.backoff.as_secs(),
+            rules: Rules::default(),
             trial: true,
         }
     }
@@ -109,7 +116,7 @@ impl FileQueue {
         let floor = Floor::of_queue(&folder);
         let identity = identity::Identity::read(&floor)?;
         fitness::check(&floor, options.trial)?;
-        let index = Index::new(floor.ready());
+        let index = Index::new(floor.ready(), options.rules.ageing_secs);
         Ok(Arc::new(Self { folder, floor, id: identity.queue, index, options }))
     }
 
@@ -144,6 +151,10 @@ impl Queue for FileQueue {
         self.told(self.make(id, request))
     }
 
+    fn create_all(&self, orders: &[(OrderId, Request)], hold: &str) -> Result<()> {
+        self.told(self.make_all(orders, hold))
+    }
+
     fn list(&self) -> Result<Listing> {
         self.listing()
     }
@@ -154,6 +165,34 @@ impl Queue for FileQueue {
 
     fn ready(&self, state: &State, most: usize) -> Result<Vec<OrderId>> {
         self.index.due(state, most)
+    }
+
+    fn set_aside(&self, order: &Order, key: &str) -> Result<bool> {
+        self.told(Self::set_aside(self, order, key))
+    }
+
+    fn wake(&self, key: &str) -> Result<usize> {
+        self.told(self.wake_all(key))
+    }
+
+    fn rouse(&self, order: &Order) -> Result<bool> {
+        self.told(self.rouse_from_phase(order))
+    }
+
+    fn anybody_waits_for_a_phase(&self) -> Result<bool> {
+        self.phase_keys().map(|keys| !keys.is_empty())
+    }
+
+    fn waiting_for(&self, id: &OrderId) -> Result<Vec<OrderId>> {
+        self.set_aside_for(id)
+    }
+
+    fn phases(&self, plan: &str) -> Result<Vec<Tally>> {
+        self.tallies(plan)
+    }
+
+    fn members(&self, group: &RollKey) -> Result<Vec<(u32, OrderId)>> {
+        self.members_of(group)
     }
 
     fn claim(self: Arc<Self>, id: &OrderId, from: &State, holder: &Holder) -> Result<Claiming> {

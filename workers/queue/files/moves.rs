@@ -66,7 +66,7 @@ impl FileQueue {
         claims::put(&self.floor, &holder.worker, &grant.id)?;
         standing.journal.append(folder, vec![entries::claim(&grant)])?;
         // It is ours and on record: a marker that stays misleads somebody for one look, and no more.
-        let marker = Marker::of(&grant.id, request.priority, &history);
+        let marker = Marker::of(&grant.id, request.priority, request.due, &history);
         if let Err(error) = self.index.clear(from, &marker) {
             tracing::warn!(order = %grant.id, %error, "could not take its marker away");
         }
@@ -145,6 +145,8 @@ impl FileQueue {
         if next.is_none() {
             self.let_go(&locked, &standing, grant);
         }
+        self.enroll_ended(folder, &step.to);
+        self.stir(&grant.id, Some(&step.to));
         Ok(Ok(next))
     }
 
@@ -156,6 +158,7 @@ impl FileQueue {
         };
         standing.journal.append(&locked.folder, vec![entries::release(grant, release)])?;
         self.let_go(&locked, &standing, grant);
+        self.stir(&grant.id, Some(&standing.state));
         Ok(Moved::Done)
     }
 
@@ -222,7 +225,8 @@ impl FileQueue {
         if taken || hold::read(folder)?.is_some() {
             return Ok(None);
         }
-        Ok(Some(Marker::of(&folder.id, request::priority(folder)?, history)))
+        let (priority, wanted) = request::wanted(folder)?;
+        Ok(Some(Marker::of(&folder.id, priority, wanted, history)))
     }
 
     /// Makes the marker of a locked order, if it should have one. True when it was not there.

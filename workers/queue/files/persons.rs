@@ -31,27 +31,47 @@ impl FileQueue {
         }
         let aside = self.new_tmp()?;
         let made =
-            self.build(&aside, id, request).and_then(|entry| {
-                match rustix::fs::renameat_with(CWD, &aside, CWD, &place, RenameFlags::NOREPLACE) {
+            self.build(&aside, id, request, None).and_then(
+                |entry| match rustix::fs::renameat_with(
+                    CWD,
+                    &aside,
+                    CWD,
+                    &place,
+                    RenameFlags::NOREPLACE,
+                ) {
                     Ok(()) => Ok(Some(entry)),
                     Err(Errno::EXIST) => Ok(None),
                     Err(error) => Err(failed("rename a new order to", &place, error)),
-                }
-            });
+                },
+            );
         let Ok(Some(entry)) = made else {
             // Our own, never acknowledged, not in the queue: what stays is reaped by the sweep.
             drop(std::fs::remove_dir_all(&aside));
             return made.map(|_| Created::Exists);
         };
         sync_folder(&self.folder)?;
-        let marker = Marker::of(id, request.priority, &History::fold(&[entry]));
-        if let Err(error) = self.index.put(&State::NEW, &marker) {
+        let history = History::fold(&[entry]);
+        let marker = Marker::of(id, request.priority, request.due, &history);
+        self.enroll(id, request, &State::NEW);
+        let marked = match self.first_unmet(request) {
+            Some(key) => self.waiting().put(&key, &State::NEW, &marker),
+            None => self.index.put(&State::NEW, &marker),
+        };
+        if let Err(error) = marked {
             tracing::warn!(order = %id, %error, "could not mark an order ready; a sweep will");
         }
+        self.stir(id, None);
         Ok(Created::Made)
     }
 
-    fn build(&self, aside: &std::path::Path, id: &OrderId, request: &Request) -> Result<Entry> {
+    /// Builds an order in a folder of its own beside the queue, on hold if a reason is given.
+    pub(super) fn build(
+        &self,
+        aside: &std::path::Path,
+        id: &OrderId,
+        request: &Request,
+        hold: Option<&str>,
+    ) -> Result<Entry> {
         make_folder(aside)?;
         let folder = OrderFolder::open_at(aside.to_owned(), id)?.ok_or_else(|| {
             Error::new(Fault::Failed, format!("failed to open {}: it is gone", aside.display()))
@@ -69,7 +89,14 @@ impl FileQueue {
         text.push(b'\n');
         folder.write(LOCK, b"")?;
         folder.write(REQUEST, &text)?;
-        folder.write(JOURNAL, &journal::line(&create))?;
+        let mut lines = journal::line(&create);
+        if let Some(why) = hold {
+            let why = why.to_owned();
+            let held = Entry { seq: 2, why, at: create.at, ..Entry::of(Kind::Hold, 0) };
+            lines.extend(journal::line(&held));
+            folder.write(HOLD, format!("{}\n", held.why).as_bytes())?;
+        }
+        folder.write(JOURNAL, &lines)?;
         folder.write(STATE, format!("{}\n", State::NEW).as_bytes())?;
         folder.sync()?;
         Ok(create)
@@ -90,6 +117,7 @@ impl FileQueue {
             standing.journal.append(folder, vec![Entry { why: why.to_owned(), ..entry }])?;
             self.index.clear_all(&standing.state, id)?;
         }
+        self.stir(id, None);
         Ok(true)
     }
 
@@ -106,6 +134,7 @@ impl FileQueue {
         let entry = Entry::of(Kind::Unhold, standing.journal.history.generation);
         standing.journal.append(folder, vec![entry])?;
         self.make_ready(folder, &standing)?;
+        self.stir(id, None);
         Ok(true)
     }
 
@@ -129,6 +158,8 @@ impl FileQueue {
         standing.state = to.clone();
         self.index.clear_all(&before, id)?;
         self.make_ready(folder, &standing)?;
+        self.enroll_again(folder, to);
+        self.stir(id, None);
         if let Some(worker) = holder {
             claims::remove_mark(&self.floor, &worker, id);
         }
@@ -153,6 +184,7 @@ impl FileQueue {
         }
         let entry = Entry::of(Kind::Archive, standing.journal.history.generation);
         standing.journal.append(folder, vec![entry])?;
+        self.enroll_again(folder, &State::READY_FOR_REVIEW);
         let month = self.floor.archive().join(jiff::Zoned::now().strftime("%Y-%m").to_string());
         make_folder(&month)?;
         let mut copy = 1;
@@ -170,6 +202,7 @@ impl FileQueue {
         sync_folder(&self.floor.archive())?;
         sync_folder(&self.folder)?;
         self.index.clear_all(&standing.state, id)?;
+        self.stir(id, None);
         if let Some(open) = open {
             claims::remove_mark(&self.floor, &open.worker, id);
         }

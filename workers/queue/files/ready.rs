@@ -1,19 +1,22 @@
 //! The index: `ready/<STATE>/<priority>.<due>.<id>`, empty markers. It may be deleted at any time and grants nothing;
 //! it only saves a worker from reading every order at every look.
 //!
-//! The markers of an order are changed only under its lock. `due` is the unix second from which the order may be
-//! claimed: the end of its rest, or when it came into its state, so that of two orders of one priority the older is first.
+//! `due` is the unix second from which the order may be claimed: the end of its rest, or when it came into its state. From
+//! it the order ages, so that nothing starves ([`plan::rank`]). Where somebody said until when it is wanted, that stands
+//! behind it: `<due>-<wanted>`.
 
+use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::floor_files::{make_folder, names, remove};
+use super::floor_files::{each_name, make_folder, names, remove};
 use crate::error::{Error, Result};
 use crate::floor::unix_now;
 use crate::history::History;
-use crate::order::{OrderId, Priority};
+use crate::order::{Due, OrderId, Priority};
+use crate::plan::{self, Rank};
 use crate::queue::rest::rests;
 use crate::state::State;
 
@@ -27,29 +30,49 @@ pub(super) struct Marker {
     priority: u8,
     /// Unix seconds.
     due: u64,
+    /// Until when it is wanted, unix seconds.
+    wanted: Option<u64>,
     /// The order.
     pub(super) id: OrderId,
 }
 
 impl Marker {
     /// The marker an order should have.
-    pub(super) fn of(id: &OrderId, priority: Priority, history: &History) -> Self {
+    pub(super) fn of(
+        id: &OrderId,
+        priority: Priority,
+        wanted: Option<Due>,
+        history: &History,
+    ) -> Self {
         // A clock that was put back must not let an order rest that rests for nobody.
         let due = history.due.unwrap_or_else(|| history.since.min(unix_now()));
-        Self { priority: priority.digit(), due, id: id.clone() }
+        Self { priority: priority.digit(), due, wanted: wanted.map(Due::secs), id: id.clone() }
     }
 
     /// Reads a marker's name.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let mut parts = name.splitn(3, '.');
         let priority = parts.next()?.parse().ok().filter(|&priority| priority <= 9)?;
-        let due = parts.next()?.parse().ok()?;
-        Some(Self { priority, due, id: OrderId::parse(parts.next()?).ok()? })
+        let times = parts.next()?;
+        let (due, wanted) = match times.split_once('-') {
+            Some((due, wanted)) => (due, Some(wanted.parse().ok()?)),
+            None => (times, None),
+        };
+        let due = due.parse().ok()?;
+        Some(Self { priority, due, wanted, id: OrderId::parse(parts.next()?).ok()? })
     }
 
     /// Its name.
     pub(super) fn name(&self) -> String {
-        format!("{}.{:010}.{}", self.priority, self.due, self.id)
+        let Self { priority, due, wanted, id } = self;
+        match wanted {
+            Some(wanted) => format!("{priority}.{due:010}-{wanted:010}.{id}"),
+            None => format!("{priority}.{due:010}.{id}"),
+        }
+    }
+
+    fn rank(&self, now: u64, ageing_secs: u64) -> Rank {
+        plan::rank(self.priority, self.due, self.wanted, now, ageing_secs)
     }
 }
 
@@ -57,12 +80,13 @@ impl Marker {
 #[derive(Debug, Clone)]
 pub(super) struct Index {
     root: PathBuf,
+    ageing_secs: u64,
 }
 
 impl Index {
-    /// The index in the folder `root`.
-    pub(super) fn new(root: PathBuf) -> Self {
-        Self { root }
+    /// The index in the folder `root`; waiting `ageing_secs` is worth one step of priority.
+    pub(super) fn new(root: PathBuf, ageing_secs: u64) -> Self {
+        Self { root, ageing_secs }
     }
 
     /// The folder of all markers.
@@ -75,21 +99,30 @@ impl Index {
         self.root.join(state.as_str())
     }
 
-    /// At most `most` orders in `state` that are due, by priority, then due, then id, shuffled among equals.
+    /// At most `most` orders in `state` that are due, by rank, shuffled among equals. Keeps no more of them in memory
+    /// than are asked for.
     pub(super) fn due(&self, state: &State, most: usize) -> Result<Vec<OrderId>> {
-        let mut markers = self.markers(state)?;
-        markers.retain(|marker| !rests(marker.due));
         let window = most.saturating_add(A_FEW);
-        if markers.len() > window {
-            markers.select_nth_unstable(window);
-            markers.truncate(window);
-        }
-        markers.sort_unstable();
-        for equals in markers.chunk_by_mut(|a, b| (a.priority, a.due) == (b.priority, b.due)) {
+        let now = unix_now();
+        let mut first: BinaryHeap<(Rank, OrderId)> = BinaryHeap::new();
+        each_name(&self.folder(state), |name| {
+            let Some(marker) = Marker::parse(name).filter(|marker| !rests(marker.due)) else {
+                return;
+            };
+            let ranked = (marker.rank(now, self.ageing_secs), marker.id);
+            if first.len() < window {
+                first.push(ranked);
+            } else if first.peek().is_some_and(|last| ranked < *last) {
+                first.pop();
+                first.push(ranked);
+            }
+        })?;
+        let mut ranked = first.into_sorted_vec();
+        for equals in ranked.chunk_by_mut(|a, b| a.0 == b.0) {
             fastrand::shuffle(equals);
         }
-        markers.truncate(most);
-        Ok(markers.into_iter().map(|marker| marker.id).collect())
+        ranked.truncate(most);
+        Ok(ranked.into_iter().map(|(_, id)| id).collect())
     }
 
     /// All markers of `state`. Names that are none are left out.
@@ -146,15 +179,20 @@ mod tests {
     use super::*;
 
     fn marker(priority: u8, due: u64, id: &str) -> Marker {
-        Marker { priority, due, id: OrderId::parse(id).unwrap() }
+        Marker { priority, due, wanted: None, id: OrderId::parse(id).unwrap() }
     }
 
     #[test]
     fn a_markers_name_leads_back_to_it_and_other_names_to_none() {
         let made = marker(5, 17, "v1.2-x");
         assert_eq!(made.name(), "5.0000000017.v1.2-x");
-        assert_eq!(Marker::parse(&made.name()), Some(made));
-        for bad in ["", "5", "5.1", "5.1.", "5.1.../x", "x.1.a", "10.1.a", "5.-1.a", "5.1.A"] {
+        assert_eq!(Marker::parse(&made.name()), Some(made.clone()));
+        let wanted = Marker { wanted: Some(99), ..made };
+        assert_eq!(wanted.name(), "5.0000000017-0000000099.v1.2-x");
+        assert_eq!(Marker::parse(&wanted.name()), Some(wanted));
+        let bad =
+            ["", "5", "5.1", "5.1.", "5.1.../x", "x.1.a", "10.1.a", "5.-1.a", "5.1-.a", "5.1.A"];
+        for bad in bad {
             assert_eq!(Marker::parse(bad), None, "{bad:?}");
         }
     }
@@ -162,7 +200,7 @@ mod tests {
     #[test]
     fn what_is_due_comes_by_priority_then_age_and_what_rests_does_not() {
         let folder = tempfile::tempdir().unwrap();
-        let index = Index::new(folder.path().to_owned());
+        let index = Index::new(folder.path().to_owned(), 3600);
         let now = unix_now();
         let all = [
             marker(5, 3, "later"),

@@ -84,6 +84,7 @@ impl FileQueue {
         };
         // Also when the claim was closed: the worker may have died between its last move and the marker.
         self.make_ready(&locked.folder, &standing)?;
+        self.stir(id, None);
         Ok(Some(class))
     }
 
@@ -120,6 +121,7 @@ impl FileQueue {
             standing.journal.append(&locked.folder, vec![entries::release(&grant, &release)])?;
         }
         self.make_ready(&locked.folder, &standing)?;
+        self.stir(id, None);
         claims::remove_mark(&self.floor, worker, id);
         Ok(given_back.then_some(standing.state))
     }

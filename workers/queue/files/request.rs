@@ -2,7 +2,7 @@
 
 use super::folder::{Content, OrderFolder, REQUEST};
 use crate::error::Result;
-use crate::order::{Priority, Request};
+use crate::order::{Due, Priority, Request};
 
 /// The most bytes of a request.
 const LIMIT_BYTES: u64 = 4 * 1024 * 1024;
@@ -19,7 +19,7 @@ pub(super) fn read(folder: &OrderFolder) -> Result<Result<Request, String>> {
     })
 }
 
-/// How soon it is wanted; normal when the request can't be read.
-pub(super) fn priority(folder: &OrderFolder) -> Result<Priority> {
-    Ok(read(folder)?.map_or_else(|_| Priority::default(), |request| request.priority))
+/// How soon it is wanted and until when; normal and open when the request can't be read.
+pub(super) fn wanted(folder: &OrderFolder) -> Result<(Priority, Option<Due>)> {
+    Ok(read(folder)?.map_or_else(|_| Default::default(), |request| (request.priority, request.due)))
 }

@@ -9,7 +9,8 @@ use super::lock::{self, Held};
 use super::mutex::{self, Taken};
 use super::ready::Marker;
 use super::reconcile::reconcile;
-use super::{FileQueue, claims, liveness};
+use super::waiting::still_waits;
+use super::{FileQueue, claims, liveness, request};
 use crate::error::Result;
 use crate::holder::WorkerId;
 use crate::order::OrderId;
@@ -22,6 +23,25 @@ use crate::state::State;
 struct Before {
     markers: HashMap<OrderId, Vec<(State, String)>>,
     marks: HashMap<OrderId, Vec<WorkerId>>,
+    /// Set aside: in which state, and what they wait for.
+    waiting: HashMap<OrderId, Vec<(State, String)>>,
+}
+
+/// The same of one order.
+struct Own {
+    markers: Vec<(State, String)>,
+    marks: Vec<WorkerId>,
+    waiting: Vec<(State, String)>,
+}
+
+impl Before {
+    fn of(&mut self, id: &OrderId) -> Own {
+        Own {
+            markers: self.markers.remove(id).unwrap_or_default(),
+            marks: self.marks.remove(id).unwrap_or_default(),
+            waiting: self.waiting.remove(id).unwrap_or_default(),
+        }
+    }
 }
 
 impl FileQueue {
@@ -32,13 +52,16 @@ impl FileQueue {
         self.reap_tmp()?;
         let mut before = self.before(&mut swept)?;
         let listing = self.listing()?;
+        let mut late = Vec::new();
         for id in &listing.orders {
             swept.orders += 1;
-            let markers = before.markers.remove(id).unwrap_or_default();
-            let marks = before.marks.remove(id).unwrap_or_default();
-            if let Err(error) = self.sweep_one(id, &markers, &marks, &mut swept) {
+            let own = before.of(id);
+            if let Err(error) = self.sweep_one(id, &own, &mut swept, &mut late) {
                 swept.broken.push((id.to_string(), error.to_string()));
             }
+        }
+        for (state, marker) in late {
+            swept.added += usize::from(self.index.put(&state, &marker)?);
         }
         // What is left belongs to no order. One may have been made since we listed, so look again.
         for (id, markers) in before.markers {
@@ -51,6 +74,12 @@ impl FileQueue {
                 workers.iter().for_each(|worker| claims::remove_mark(&self.floor, worker, &id));
             }
         }
+        for (id, keys) in before.waiting {
+            if std::fs::symlink_metadata(self.folder.join(id.as_str())).is_err() {
+                keys.iter().try_for_each(|(_, key)| self.forget_waiting(&id, key))?;
+            }
+        }
+        self.clear_rolls()?;
         Ok(Some(swept))
     }
 
@@ -86,6 +115,9 @@ impl FileQueue {
                 before.marks.entry(id).or_default().push(worker.clone());
             }
         }
+        for (id, state, key) in self.still_waiting()? {
+            before.waiting.entry(id).or_default().push((state, key));
+        }
         Ok(before)
     }
 
@@ -93,10 +125,11 @@ impl FileQueue {
     fn sweep_one(
         &self,
         id: &OrderId,
-        markers: &[(State, String)],
-        marks: &[WorkerId],
+        own: &Own,
         swept: &mut Swept,
+        late: &mut Vec<(State, Marker)>,
     ) -> Result<()> {
+        let Own { markers, marks, waiting } = own;
         let locked = match mutex::take(&self.folder, id, Duration::ZERO)? {
             Taken::Locked(locked) => locked,
             Taken::Busy | Taken::Gone => return Ok(()),
@@ -117,8 +150,35 @@ impl FileQueue {
             .cloned()
             .collect();
         swept.removed += self.remove_markers(&stale)?;
-        if let Some(marker) = wanted {
-            swept.added += usize::from(self.index.put(&standing.state, &marker)?);
+        let request = request::read(&locked.folder)?.ok();
+        let enrolled = request.as_ref().is_some_and(|request| {
+            self.enroll(id, request, &standing.state);
+            request.phase.is_some() || request.group.is_some()
+        });
+        let mut waits = false;
+        for (state, key) in waiting {
+            if wanted.is_some()
+                && *state == standing.state
+                && request.as_ref().is_some_and(|request| still_waits(request, key))
+            {
+                waits = true;
+            } else {
+                self.forget_waiting(id, key)?;
+            }
+        }
+        if let Some(marker) = wanted.filter(|_| !waits) {
+            // One that the index knows stays in it; what it waits for is found when it is looked at.
+            let known = markers.iter().any(|(_, found)| Some(found) == name.as_ref());
+            let unmet = request.as_ref().filter(|_| !known).and_then(|r| self.first_unmet(r));
+            swept.added += match unmet {
+                Some(key) => usize::from(self.waiting().put(&key, &standing.state, &marker)?),
+                // Who is on a roll is made ready when all are on theirs: one made by hand must not overtake those before it.
+                None if enrolled => {
+                    late.push((standing.state.clone(), marker));
+                    0
+                }
+                None => usize::from(self.index.put(&standing.state, &marker)?),
+            };
         }
         let holder = standing.journal.history.open.as_ref().map(|open| &open.worker);
         for worker in marks.iter().filter(|&worker| Some(worker) != holder) {

@@ -4,12 +4,19 @@
 
 #![expect(clippy::print_stdout, reason = "the rows are the result")]
 
+mod by_hand;
+mod import;
+mod planning;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::house::{House, WORKERS, left_over, program};
+
+mod gates;
+mod projects;
 
 fn quick() -> bool {
     std::env::var("SHOPFLOOR_PROVE").is_ok_and(|how| how == "quick")

@@ -1,4 +1,6 @@
-//! Who is ready, and how many to take. Pure: states are asked of the caller.
+//! Needs: who waits for whom, and why. States are asked of the caller.
+
+use std::collections::{HashMap, VecDeque};
 
 use crate::order::{Need, OrderId, Request};
 use crate::stage::Pipeline;
@@ -58,14 +60,15 @@ pub fn waits_for(
     known: &dyn Fn(&OrderId) -> Option<Known>,
 ) -> Vec<Wait> {
     let unmet = |need: &Need| {
-        if let Some(ring) = circle(id, need, known) {
-            return Some(Wait { need: need.clone(), why: Why::Circle(ring) });
+        let found = known(&need.id);
+        if found.as_ref().is_some_and(|found| far_enough(pipeline, &found.state, &need.reached)) {
+            return None;
         }
-        let why = match known(&need.id) {
-            None => Why::Missing,
-            Some(found) if found.state == State::FAILED => Why::Failed,
-            Some(found) if far_enough(pipeline, &found.state, &need.reached) => return None,
-            Some(found) => Why::Early(found.state),
+        let why = match (circle(id, need, known), found) {
+            (Some(ring), _) => Why::Circle(ring),
+            (None, None) => Why::Missing,
+            (None, Some(found)) if found.state == State::FAILED => Why::Failed,
+            (None, Some(found)) => Why::Early(found.state),
         };
         Some(Wait { need: need.clone(), why })
     };
@@ -73,8 +76,12 @@ pub fn waits_for(
 }
 
 fn far_enough(pipeline: &Pipeline, now: &State, wanted: &State) -> bool {
-    pipeline.knows(now) && pipeline.rank(now) >= pipeline.rank(wanted)
+    *now != State::FAILED && pipeline.knows(now) && pipeline.rank(now) >= pipeline.rank(wanted)
 }
+
+/// The most orders that are looked at in search of a circle: a look may cost a file, and a circle is named when it is
+/// written and by `plan` as well.
+const CIRCLE_LIMIT: usize = 1_000;
 
 /// A ring of needs that goes by `need` and comes back to `id`, if there is one.
 fn circle(
@@ -82,30 +89,32 @@ fn circle(
     need: &Need,
     known: &dyn Fn(&OrderId) -> Option<Known>,
 ) -> Option<Vec<OrderId>> {
-    let mut paths = vec![vec![id.clone(), need.id.clone()]];
-    let mut seen: Vec<OrderId> = Vec::new();
-    while let Some(path) = paths.pop() {
-        let last = path.last()?.clone();
-        if last == *id {
-            return Some(path);
+    // Who was reached, and from where.
+    let mut from: HashMap<OrderId, OrderId> = HashMap::from([(need.id.clone(), id.clone())]);
+    let mut next = VecDeque::from([need.id.clone()]);
+    while let Some(at) = next.pop_front() {
+        if at == *id {
+            let mut ring = vec![at.clone()];
+            let mut back = &from[&at];
+            while back != id {
+                ring.push(back.clone());
+                back = &from[back];
+            }
+            ring.push(at);
+            ring.reverse();
+            return Some(ring);
         }
-        if seen.contains(&last) {
-            continue;
+        if from.len() > CIRCLE_LIMIT {
+            return None;
         }
-        seen.push(last.clone());
-        for next in known(&last).map(|found| found.needs).unwrap_or_default() {
-            let mut longer = path.clone();
-            longer.push(next);
-            paths.push(longer);
+        for need in known(&at).map(|found| found.needs).unwrap_or_default() {
+            if !from.contains_key(&need) {
+                from.insert(need.clone(), at.clone());
+                next.push_back(need);
+            }
         }
     }
     None
-}
-
-/// How many orders to take at once: a fair share of what is ready among the idle workers of the stage (`idle` counts
-/// the one who asks), at most its batch. Never waits for more.
-pub fn share(ready: usize, idle: usize, batch: usize) -> usize {
-    ready.div_ceil(idle.max(1)).min(batch)
 }
 
 #[cfg(test)]
@@ -147,13 +156,5 @@ mod tests {
             [("a", State::NEW, &["b"]), ("b", State::NEW, &["me", "a"])];
         assert!(wait(&["a"], &others).unwrap().ends_with("me -> a -> b -> me"));
         assert!(wait(&["me"], &[]).unwrap().ends_with("me -> me"));
-    }
-
-    #[test]
-    fn a_share_is_fair_and_never_more_than_the_batch() {
-        assert_eq!(
-            [share(10, 2, 5), share(3, 2, 5), share(1, 9, 5), share(0, 1, 5), share(10, 1, 3)],
-            [5, 2, 1, 0, 3]
-        );
     }
 }
