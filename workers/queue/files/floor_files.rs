@@ -37,10 +37,14 @@ pub(super) fn make_folder(path: &Path) -> Result<()> {
 /// broke off must not pass for a short one.
 pub(super) fn names(folder: &Path) -> Result<Vec<String>> {
     let failed = |error| Error::io("list", folder, error);
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
+    let entries = loop {
+        match std::fs::read_dir(folder) {
+            Ok(entries) => break entries,
+            // Unlike the opening of a file, the library does not try this again by itself.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        }
     };
     let mut names = Vec::new();
     for entry in entries {

@@ -1,5 +1,7 @@
 //! Looking without touching: the list of orders, and one order as it stands. No lock is taken and nothing is written.
 
+use std::io::ErrorKind;
+
 use walkdir::WalkDir;
 
 use super::folder::OrderFolder;
@@ -20,12 +22,26 @@ const LOOKS: usize = 4;
 impl FileQueue {
     /// Everything in the queue's folder. Hidden names and the README are the folder's own affair.
     pub(super) fn listing(&self) -> Result<Listing> {
+        loop {
+            let interrupted = |error: &walkdir::Error| {
+                error.io_error().is_some_and(|error| error.kind() == ErrorKind::Interrupted)
+            };
+            match self.listed() {
+                Err(error) if interrupted(&error) => {}
+                listed => {
+                    return listed.map_err(|error| {
+                        let path = self.folder.display();
+                        Error::new(Fault::Failed, format!("failed to list {path}")).caused_by(error)
+                    });
+                }
+            }
+        }
+    }
+
+    fn listed(&self) -> Result<Listing, walkdir::Error> {
         let mut listing = Listing::default();
         for entry in WalkDir::new(&self.folder).min_depth(1).max_depth(1).sort_by_file_name() {
-            let entry = entry.map_err(|error| {
-                let path = self.folder.display();
-                Error::new(Fault::Failed, format!("failed to list {path}")).caused_by(error)
-            })?;
+            let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with('.') || name == "README.md" {
                 continue;

@@ -173,6 +173,18 @@ mod tests {
     }
 
     #[test]
+    fn two_workers_that_draw_the_same_id_get_two() {
+        let folder = tempfile::tempdir().unwrap();
+        let floor = floor(&folder);
+        fastrand::seed(7);
+        let first = enlist(&floor, "spec").unwrap();
+        fastrand::seed(7);
+        let second = enlist(&floor, "spec").unwrap();
+        assert_ne!(first.worker, second.worker);
+        assert!(lives(&floor, &first.worker).unwrap() && lives(&floor, &second.worker).unwrap());
+    }
+
+    #[test]
     fn a_held_lock_is_life_whatever_the_pid_says() {
         let folder = tempfile::tempdir().unwrap();
         let floor = floor(&folder);
