@@ -30,6 +30,7 @@ mod leftover;
 mod supervise;
 mod start;
 mod stop;
+mod doctor;
 mod demo;
 
 use std::process::ExitCode;
@@ -94,6 +95,7 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
         Command::Retry(flags) => orders::retry(flags, &place, voice),
         Command::Kick(flags) => orders::kick(flags, &place, voice),
         Command::Archive(flags) => orders::archive(flags, &place, voice),
+        Command::Doctor(flags) => doctor::run(flags, &place),
         Command::Demo(flags) => demo::run(flags, voice),
     }
 }

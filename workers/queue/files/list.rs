@@ -68,6 +68,11 @@ impl FileQueue {
 
     /// One order as it stands.
     pub(super) fn snapshot(&self, id: &OrderId) -> Result<Option<Order>> {
+        Ok(self.understood(id)?.map(|(order, _)| order))
+    }
+
+    /// One order as it stands, and why it can't be understood, if it can't: also where a hold hides that.
+    pub(super) fn understood(&self, id: &OrderId) -> Result<Option<(Order, Option<String>)>> {
         let Some(folder) = OrderFolder::open(&self.folder, id)? else { return Ok(None) };
         let (mut found, mut journal) = (state_file::read(&folder)?, Journal::read(&folder)?);
         // The word first, then the journal, then the word again: else a move between the two would look like a
@@ -84,6 +89,7 @@ impl FileQueue {
         let mut hold = hold::read(&folder)?;
         let finding = find(id, &self.options.pipeline, &journal, &found);
         let mut history = journal.unwrap_or_default().history;
+        let mut fault = None;
         let state = match finding {
             Finding::Stands(state) | Finding::Redo(state) => state,
             Finding::Edited(state) | Finding::Adopt(state) => {
@@ -95,6 +101,7 @@ impl FileQueue {
                 state
             }
             Finding::Broken(why) => {
+                fault = Some(why.clone());
                 hold.get_or_insert(why);
                 match found {
                     Found::Word(word, _) => word,
@@ -102,6 +109,6 @@ impl FileQueue {
                 }
             }
         };
-        Ok(Some(Order { id: id.clone(), state, request, history, hold }))
+        Ok(Some((Order { id: id.clone(), state, request, history, hold }, fault)))
     }
 }
