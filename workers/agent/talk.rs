@@ -219,9 +219,9 @@ impl Talk {
         }
     }
 
-    fn give_up(&mut self, found: Found, reason: &'static str) -> Then {
-        let evidence = format!("{reason}: {}", found.evidence);
-        let failure = Found { evidence, ..found }.gives_up(self.proven);
+    fn give_up(&mut self, mut found: Found, reason: &'static str) -> Then {
+        found.evidence = format!("{reason}: {}", found.evidence);
+        let failure = found.gives_up(self.proven);
         self.turn_over(TurnEnd::Failed(failure), Usage::default());
         Then::Kill(reason)
     }

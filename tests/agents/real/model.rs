@@ -179,7 +179,7 @@ async fn serve(stream: TcpStream, shared: Shared) {
         }
         Some(Answer::Open(text)) => {
             drop(stream.get_mut().write_all(text.as_bytes()).await);
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

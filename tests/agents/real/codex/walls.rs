@@ -81,17 +81,49 @@ async fn the_repositorys_own_settings_servers_and_instructions_are_left_alone() 
 
 #[tokio::test]
 async fn the_operators_arguments_win_over_the_drivers_wall() {
-    let model = Model::start(|nth, _| match nth {
-        0 => Reply::Bash("echo 1 > ../escape"),
-        _ => Reply::Result,
-    })
-    .await;
+    const TRY: &str = "echo 1 > \"$SCENE/cache/escape\"; echo 1 > ../escape; \
+        (echo > /dev/tcp/127.0.0.1/$PORT) 2>/dev/null && echo 1 > network; true";
+    let open = ["sandbox_mode=\"danger-full-access\""].map(str::to_owned).to_vec();
+    for driver in BOTH {
+        for none in [true, false] {
+            let script = |nth, _: &str| if nth == 0 { Reply::Bash(TRY) } else { Reply::Result };
+            let model = Model::start(script).await;
+            let Some(mut scene) = real(driver, &model, 2) else { return };
+            let cache = scene.path("cache");
+            std::fs::create_dir(&cache).unwrap();
+            let wider = vec![
+                "sandbox_workspace_write.network_access=true".to_owned(),
+                format!("sandbox_workspace_write.writable_roots=[\"{}\"]", cache.display()),
+            ];
+            for setting in if none { open.clone() } else { wider } {
+                scene.config.args.extend(["-c".to_owned(), setting]);
+            }
+            let port = model.url().rsplit(':').next().unwrap().to_owned();
+            scene.config.env.insert("PORT".to_owned(), port);
+            let folder = scene.folder.path().display().to_string();
+            scene.config.env.insert("SCENE".to_owned(), folder);
+            let mut session = scene.open("implement").await;
+            let (turn, _) = turn_of(&scene, &mut *session, "a").await;
+            testified(&turn);
+            let there =
+                ["cache/escape", "work/network", "escape"].map(|at| scene.path(at).exists());
+            assert_eq!(there, [true, true, none], "{} {none}", shown(driver));
+            end(&scene, session, GRACE).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_repositorys_instructions_are_read_where_the_operator_says_so() {
+    let model = Model::start(|_, _| Reply::Result).await;
     let Some(mut scene) = real(DriverName::Codex, &model, 1) else { return };
-    let open = ["-c", "sandbox_mode=\"danger-full-access\""];
-    scene.config.args.extend(open.map(str::to_owned));
+    std::fs::write(scene.path("work/AGENTS.md"), "Wanted instructions.").unwrap();
+    std::fs::create_dir(scene.path("work/.git")).unwrap();
+    std::fs::write(scene.path("work/.git/HEAD"), "ref: refs/heads/main\n").unwrap();
+    scene.config.args.extend(["-c", "project_doc_max_bytes=32768"].map(str::to_owned));
     let mut session = scene.open("implement").await;
     let (turn, _) = turn_of(&scene, &mut *session, "a").await;
     testified(&turn);
-    assert_eq!(scene.read("escape"), "1\n");
+    assert!(model.body(0).contains("Wanted instructions."));
     end(&scene, session, GRACE).await;
 }

@@ -123,7 +123,9 @@ impl AppServer {
             status => Some(Found::new(Fault::Died, format!("turn.status {status}"))),
         };
         let items = turn["items"].as_array().into_iter().flatten();
-        if let (Some(under), Some(words)) = (&mut self.turn, items.filter_map(item::words).next_back()) {
+        if let (Some(under), Some(words)) =
+            (&mut self.turn, items.filter_map(item::words).next_back())
+        {
             words.clone_into(&mut under.words);
         }
         self.finish(failed)
