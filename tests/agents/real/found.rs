@@ -25,19 +25,21 @@ fn look(agent: &str, version: &str) -> Result<PathBuf, String> {
     Err(why.unwrap_or_else(|_| "it is not installed: run .ci/agents".to_owned()).trim().to_owned())
 }
 
-/// The program of an agent. Where there is none, the `tests` that this one stands for are skipped and counted.
+/// The program of an agent. Where there is none, the `tests` that this one stands for are skipped: `.ci/run` and
+/// `.ci/prove agents` count them, and the first of an agent says so in any case.
 pub(super) fn program(agent: &str, version: &str, tests: usize) -> Option<PathBuf> {
-    static SKIPPED: Mutex<usize> = Mutex::new(0);
+    static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let why = match look(agent, version) {
         Ok(program) => return Some(program),
         Err(why) => why,
     };
-    let mut skipped = SKIPPED.lock().unwrap();
-    *skipped += tests;
     println!("SKIPPED|{agent} {version}|{tests}|{why}");
-    // A test that passes has its prints thrown away; this goes past that.
-    let told =
-        format!("SKIPPED {skipped} so far of the real agents' tests: {agent} {version}: {why}\n");
-    drop(std::io::stderr().write_all(told.as_bytes()));
+    let mut told = TOLD.lock().unwrap();
+    if !told.iter().any(|known| known == agent) {
+        told.push(agent.to_owned());
+        // A test that passes has its prints thrown away; this goes past that.
+        let line = format!("SKIPPED: the tests with the real {agent} {version}: {why}\n");
+        drop(std::io::stderr().write_all(line.as_bytes()));
+    }
     None
 }
