@@ -191,6 +191,19 @@ mod tests {
         let closing = |at: &str, to: &str| (at.to_owned(), to.to_owned());
         health.closings = vec![closing("3", "pass"), closing("1", "pass"), closing("2", "fail")];
         assert_eq!(health.last_change(), Some(closing("3", "pass")));
-        assert_eq!(health.flag(), Some("never came to an answer"));
+    }
+
+    #[test]
+    fn a_gate_that_only_ever_says_one_thing_is_flagged() {
+        let flag = |outcomes: &[&str]| {
+            let mut health = Health::default();
+            outcomes.iter().for_each(|outcome| health.add(outcome, 1, "2026-01-01T00:00:00Z"));
+            health.flag().map(|flag| flag.split(':').next().unwrap_or(flag))
+        };
+        assert_eq!(flag(&[]), Some("never ran"));
+        assert_eq!(flag(&["could-not-run"]), Some("never came to an answer"));
+        assert_eq!(flag(&["pass", "could-not-run"]), Some("never failed"));
+        assert_eq!(flag(&["fail"]), Some("never passed"));
+        assert_eq!(flag(&["fail", "pass"]), None);
     }
 }

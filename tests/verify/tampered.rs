@@ -71,6 +71,15 @@ impl Scene {
         forged
     }
 
+    /// Makes the record say that it landed as this commit.
+    fn claims(&self, forged: &str) {
+        self.line("union", |line| {
+            let was = line["landed"].as_str().unwrap()[..10].to_owned();
+            let words = line["line"].as_str().unwrap().replace(&was, &forged[..10]);
+            (line["landed"], line["line"]) = (json!(forged), json!(words));
+        });
+    }
+
     /// Verify, and what each gate says.
     async fn finds(&self, gate: &str, outcome: Agreement, part: &str) -> Option<String> {
         let all = verified(&self.house, &self.recorded).await;
@@ -159,6 +168,34 @@ const TRICKS: &[(&str, Trick, &str, Agreement, &str)] = &[
         "green",
         Agreement::Disagree,
         "the record counts 7 passed, 0 failed, 0 skipped, and there are 2 passed",
+    ),
+    (
+        "the counts are changed wherever they stand, and the environment with them",
+        |s| {
+            let (from, to) = ("2 passed, 0 failed, 0 skipped", "7 passed, 0 failed, 0 skipped");
+            s.runs("green", "counts", from, to, |run| run["counts"]["passed"] = json!(7));
+            s.line("green", |line| {
+                line["counts"]["passed"] = json!(7);
+                line["environment"] = json!("00");
+            });
+        },
+        "green",
+        Agreement::CouldNotRun,
+        "there are 2 passed, 0 failed, 0 skipped, in another environment",
+    ),
+    (
+        "the counts of a base are changed wherever they stand",
+        |s| {
+            let (from, to) = ("1 passed, 0 failed, 0 skipped", "9 passed, 0 failed, 0 skipped");
+            s.runs("red", "counts", from, to, |run| {
+                if run["place"] == "base" {
+                    run["counts"]["passed"] = json!(9);
+                }
+            });
+        },
+        "baseline",
+        Agreement::Disagree,
+        "the record counts other tests on the base",
     ),
     (
         "the tree of a line is changed",
@@ -363,7 +400,7 @@ const TRICKS: &[(&str, Trick, &str, Agreement, &str)] = &[
         "the commit is amended and the record made to fit",
         |s| {
             let forged = s.forge("src/beta", "something else\n");
-            s.line("union", |line| line["landed"] = json!(forged));
+            s.claims(&forged);
         },
         "union",
         Agreement::Disagree,
@@ -373,11 +410,18 @@ const TRICKS: &[(&str, Trick, &str, Agreement, &str)] = &[
         "a test is weakened in the commit and the record made to fit",
         |s| {
             let forged = s.forge("tests/beta.sh", "true\n");
-            s.line("union", |line| line["landed"] = json!(forged));
+            s.claims(&forged);
         },
         "union",
         Agreement::Disagree,
         "is not the change that GREEN passed on: tests/beta.sh differ",
+    ),
+    (
+        "the words of the record name another commit",
+        |s| s.line("union", |line| line["line"] = json!("landed as 0123456789 on main")),
+        "union",
+        Agreement::Disagree,
+        "the words of the record do not name",
     ),
     (
         "the commit is said to be somebody else's",

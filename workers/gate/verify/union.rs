@@ -18,7 +18,7 @@ pub(super) async fn look(ground: &mut Ground<'_>) -> Checked<String> {
     let (base, tree) = same_work(ground, &claim).await?;
     let (told, held) = match &claim.landed {
         Some(landed) => {
-            let commit = own_commit(ground, landed, &base, &tree).await?;
+            let commit = own_commit(ground, &claim, landed, (&base, &tree)).await?;
             (format!("{} is the order's change and has landed", short(&commit.commit)), commit)
         }
         None => held(ground, &claim, &base, &tree).await?,
@@ -71,9 +71,9 @@ async fn same_work(ground: &Ground<'_>, claim: &RecordLine) -> Checked<(Commit, 
 /// The order's own commit: its branch names it, it has landed, it is signed with the order and makes the very change.
 async fn own_commit(
     ground: &Ground<'_>,
+    claim: &RecordLine,
     landed: &str,
-    base: &Commit,
-    tree: &str,
+    (base, tree): (&Commit, &str),
 ) -> Checked<Commit> {
     let (workspace, order) = (&ground.tools.workspace, &ground.recorded.order);
     let branch = workspace.branch_name(order);
@@ -86,6 +86,9 @@ async fn own_commit(
         return Err(Halt::disagree(format!(
             "it landed as {landed}, and {branch} is at {name} now"
         )));
+    }
+    if !claim.line.contains(name) {
+        return Err(Halt::disagree(format!("the words of the record do not name {name}")));
     }
     if !workspace.is_landed(landed).await? {
         return Err(Halt::disagree(format!(
