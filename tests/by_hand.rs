@@ -117,9 +117,10 @@ fn orders_that_touch_the_same_file_are_designed_in_one_session_and_none_is_left_
         assert!(ran.status.success(), "{lifecycle}: {}\n{}", shown(&ran), house.scene());
         assert!(THREE.iter().all(|id| house.state(id) == end), "{}", house.scene());
     }
-    let record: Value =
-        serde_json::from_slice(&fs::read(session(&house, "test").join("record.json")).unwrap())
-            .unwrap();
+    let record: Value = serde_json::from_slice(
+        &fs::read(session(&house, "test", None).join("record.json")).unwrap(),
+    )
+    .unwrap();
     assert_eq!(record["orders"].as_array().unwrap().len(), 3, "{record}");
 }
 
@@ -227,15 +228,15 @@ fn ours_are_found_behind_a_crowd_and_a_worker_takes_nobody_else_to_a_warm_sessio
     );
 }
 
-/// The folder of the only session of a stage.
-fn session(house: &House, stage: &str) -> std::path::PathBuf {
+/// The folder of a session of a stage, the one that had `order` where one is named.
+fn session(house: &House, stage: &str, order: Option<&str>) -> std::path::PathBuf {
     let sessions = house.project().join("work-orders/.floor/sessions");
     let mut found =
         fs::read_dir(sessions).unwrap().flatten().map(|entry| entry.path()).filter(|path| {
             let record: Value =
                 serde_json::from_slice(&fs::read(path.join("record.json")).unwrap_or_default())
                     .unwrap_or_default();
-            record["stage"] == stage
+            record["stage"] == stage && order.is_none_or(|order| !record["work"][order].is_null())
         });
     found.next().unwrap_or_else(|| panic!("no session of {stage}"))
 }
@@ -248,10 +249,10 @@ fn every_batch_leaves_a_record_that_a_person_can_read() {
     assert!(added.status.success(), "{}", shown(&added));
     let ran = run(&house, &["first", "second"]);
     assert!(ran.status.success(), "{}\n{}", shown(&ran), house.scene());
-    let folder = session(&house, "commit");
+    let folder = session(&house, "commit", Some("first"));
     let page = fs::read_to_string(folder.join("summary.md")).unwrap();
     for words in [
-        "# Batch of the commit stage: 2 orders",
+        "# Batch of the commit stage: ",
         "agent sim (SIMULATED)",
         "ended: ",
         "## Objectives",
@@ -271,17 +272,21 @@ fn every_batch_leaves_a_record_that_a_person_can_read() {
     let commit = house.git(&["rev-parse", "shopfloor/first"]);
     let landed = fs::read_to_string(folder.join("integration.md")).unwrap();
     assert!(landed.contains(commit.trim()) && landed.contains("| first | pass |"), "{landed}");
-    let spec = fs::read_to_string(session(&house, "spec").join("summary.md")).unwrap();
+    let spec =
+        fs::read_to_string(session(&house, "spec", Some("first")).join("summary.md")).unwrap();
     assert!(spec.contains("Nothing waited for these alone."), "{spec}");
     let told = json(&house.shopfloor(&["batches", "--json"]));
-    assert_eq!(told["count"], 5, "{told}");
     let batches = told["batches"].as_array().unwrap();
+    // One of each stage at least: who comes late finds its session over.
+    assert!(batches.len() >= 5 && told["count"] == batches.len(), "{told}");
     assert!(
         batches.iter().all(|batch| batch["status"] == "ended" && batch["simulated"] == true),
         "{told}"
     );
-    assert_eq!(batches[4]["work"]["first"]["fate"], "moved_on");
-    assert_eq!(batches[4]["unlocked"], serde_json::json!(["third"]));
+    let landing =
+        |batch: &&Value| batch["stage"] == "commit" && batch["work"]["first"]["fate"] == "moved_on";
+    let landing = batches.iter().find(landing).unwrap();
+    assert_eq!(landing["unlocked"], serde_json::json!(["third"]));
     let table = shown(&house.shopfloor(&["batches"]));
     assert!(
         table.contains("SESSION") && table.contains("implement") && table.contains("SIMULATED"),
@@ -298,7 +303,7 @@ fn a_record_is_written_before_the_session_and_a_batch_that_died_is_cut_short() {
     house.add(&["one"]);
     let mut worker = house.start("spec-worker", &[]);
     house.wait("the turn", |house| !house.told("turn_began").is_empty());
-    let page = fs::read_to_string(session(&house, "spec").join("summary.md")).unwrap();
+    let page = fs::read_to_string(session(&house, "spec", None).join("summary.md")).unwrap();
     assert!(
         page.contains("status: under way") && page.contains("- [one](tasks/one/): Do one"),
         "{page}"
