@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 #[command(after_help = "\
 Examples:
   shopfloor import markdown docs/plans/*.md --dry-run     count first, touch nothing
-  shopfloor import work-items docs/work/                  every .md below the folder
+  shopfloor import work-items docs/items/                  every .md below the folder
   shopfloor import github me/tool                         by the gh command
   gh issue list --json number,title,body,labels | shopfloor import github -
   shopfloor import jsonl backlog.jsonl --release          ready at once
