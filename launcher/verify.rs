@@ -52,7 +52,8 @@ pub(crate) fn run(flags: &Verify, place: &Place, voice: Voice) -> Result<Done> {
         // What is run is stopped at once; our checkouts are taken away all the same.
         listen(&stop, Stop::ask_now)?;
         let workspace = place.open_workspace(&config, &queue, &cookie()).await?;
-        let gates = Gates::new(Arc::new(config.clone()), workspace, place.floor()?, cookie());
+        let (floor, slots) = (place.floor()?, place.slots()?);
+        let gates = Gates::new(Arc::new(config.clone()), workspace, floor, slots, cookie());
         gates.verify(&recorded, &told, &stop).await
     })??;
     if stop.draining() {

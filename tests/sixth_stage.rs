@@ -65,7 +65,8 @@ async fn shop(house: &House, stage: &Stage) -> Arc<Shop> {
     let (name, agent) = config.agent_for(stage.name, None).unwrap();
     let agent = agent::from_config(name, agent, &project).unwrap();
     let config = Arc::new(config);
-    let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), cookie);
+    let slots = floor.run();
+    let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), slots, cookie);
     let survey = Survey::new(queue.clone(), floor.clone(), folder.clone(), pipeline(), &config);
     Arc::new(Shop {
         survey,

@@ -302,7 +302,8 @@ async fn set_up(
     let batch = config.batch_for(&stage, batch).max(listed.as_ref().map_or(0, Vec::len));
     let bounds = bounds(listed.or(narrowed), flags.until.clone(), &pipeline)?;
     let config = Arc::new(config);
-    let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), cookie);
+    let slots = place.slots()?;
+    let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), slots, cookie);
     let teller = Teller::new(by, &floor, flags.json);
     let folder = place.queue()?.to_owned();
     let survey = place.survey(&config, queue.clone(), &pipeline)?;

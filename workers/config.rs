@@ -130,7 +130,7 @@ pub struct Limits {
     pub free_mib: u64,
     /// The most bytes of output kept of one gate run, and the end of it is what is kept.
     pub output_kib: u64,
-    /// How many commands of gates run at once, over all workers of a queue; at least 1.
+    /// How many commands of gates run at once, over all workers of a person on this machine; at least 1.
     pub gate_slots: u32,
 }
 

@@ -171,14 +171,20 @@ impl Place {
         if let Some(root) = &config.worktree.root {
             return Ok(self.config_folder().join(root));
         }
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let state = set("XDG_STATE_HOME").map(PathBuf::from);
-        let state = state.or_else(|| Some(PathBuf::from(set("HOME")?).join(".local/state")));
-        match state {
-            Some(state) => Ok(state.join("shopfloor").join(queue.id()).join("worktrees")),
+        match state() {
+            Some(state) => Ok(state.join(queue.id()).join("worktrees")),
             None => Err(Error::new(Kind::Environment, "neither XDG_STATE_HOME nor HOME is set")
                 .hint("set HOME, or `[worktree] root` in shopfloor.toml")),
         }
+    }
+
+    /// The folder of the build slots, which all queues of a person on this machine share: in the state folder, or on the
+    /// floor where there is none.
+    pub fn slots(&self) -> Result<PathBuf> {
+        Ok(match state() {
+            Some(state) => state.join("slots"),
+            None => self.floor()?.run(),
+        })
     }
 
     /// What planning sees of the floor.
@@ -214,4 +220,12 @@ impl Place {
     pub fn stands(&self) -> &Path {
         &self.stands
     }
+}
+
+/// The person's own folder for what shopfloor keeps outside of projects.
+fn state() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let state = set("XDG_STATE_HOME").map(PathBuf::from);
+    let state = state.or_else(|| Some(PathBuf::from(set("HOME")?).join(".local/state")))?;
+    Some(state.join("shopfloor"))
 }

@@ -93,6 +93,16 @@ impl House {
     /// A house whose configuration is the usual one but for what `change` does to it.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let slots = folder.path().join("slots");
+        Self::on(folder, slots, change).await
+    }
+
+    /// The same in this folder, with the build slots of a machine that others may share.
+    pub(crate) async fn on(
+        folder: tempfile::TempDir,
+        slots: PathBuf,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let project = folder.path().join("project");
         std::fs::create_dir(&project).unwrap();
         git(&project, &["init", "--quiet", "--initial-branch=main"]);
@@ -113,7 +123,7 @@ impl House {
         std::fs::create_dir_all(floor.run()).unwrap();
         let workspace =
             Workspace::open(&project, &root, None, &floor.run(), &cookie()).await.unwrap();
-        let gates = Gates::new(Arc::new(config), workspace.clone(), floor, cookie());
+        let gates = Gates::new(Arc::new(config), workspace.clone(), floor, slots, cookie());
         Self { folder, workspace, gates }
     }
 

@@ -207,6 +207,30 @@ async fn commands_of_gates_give_way_and_wait_for_one_slot() {
     assert!(nice.trim().parse::<i32>().unwrap() >= 10, "{nice}");
 }
 
+#[tokio::test]
+async fn two_queues_of_one_machine_wait_for_one_slot() {
+    let machine = tempfile::tempdir().unwrap();
+    let busy = machine.path().join("busy");
+    let text = format!(
+        "mkdir {0:?} || echo 'not ok 1 - alone'; sh run-tests.sh; s=$?; sleep 0.1; rmdir {0:?}; exit $s",
+        busy.display().to_string()
+    );
+    let house = async || {
+        let house =
+            House::on(tempfile::tempdir().unwrap(), machine.path().join("slots"), |config| {
+                config.project.test.command = ["sh", "-c", &text].map(str::to_owned).to_vec();
+            })
+            .await;
+        house.commit("run-tests.sh", TAP);
+        house
+    };
+    let (here, there) = (house().await, house().await);
+    let (alpha, beta) = (here.tested("alpha").await, there.tested("beta").await);
+    let (one, two) = tokio::join!(here.check(Gate::Red, &alpha), there.check(Gate::Red, &beta));
+    expect(&one, "pass", "1 new test (tests/alpha.sh)");
+    expect(&two, "pass", "1 new test (tests/beta.sh)");
+}
+
 /// A house with a crate in it, tested by cargo itself.
 async fn crate_house() -> House {
     let house = House::with(|config| {

@@ -53,7 +53,7 @@ impl Work<'_> {
         // One order at a time: there is one folder for each of the two.
         let limit = tools.config.project.test.timeout.saturating_mul(30);
         let limit = limit.max(Duration::from_secs(60));
-        let _guard = lock::take(&tools.floor, "altered.lock", limit, stop).await?;
+        let _guard = lock::take(&tools.floor.run(), "altered.lock", limit, stop).await?;
         let control = match self.control(tools, notebook, new, stop).await? {
             Ok(said) => said,
             Err(not_shown) => return Ok(Err(not_shown)),

@@ -195,7 +195,7 @@ pub(super) async fn gate_anew(
 async fn checkout_lock(tools: &Tools, stop: &Stop) -> Result<lock::Guard> {
     // Two runs of ours, as much for those who stand before us, and each waits for a slot.
     let limit = tools.config.project.test.timeout.saturating_mul(30).max(Duration::from_secs(60));
-    lock::take(&tools.floor, "baseline.lock", limit, stop).await
+    lock::take(&tools.floor.run(), "baseline.lock", limit, stop).await
 }
 
 async fn checkout(tools: &Tools, base: &Commit) -> Result<Place> {

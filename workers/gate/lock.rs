@@ -1,35 +1,35 @@
-//! A lock over all processes of the floor: a file in `run/`, flock'ed. The kernel lets go of it when its holder dies.
+//! A lock over processes: a file in a folder that they share (the floor's `run/`, or the machine's slots), flock'ed. The
+//! kernel lets go of it when its holder dies.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
-use crate::floor::Floor;
 use crate::stop::Stop;
 
 /// The lock, as long as it lives.
 #[derive(Debug)]
 pub(super) struct Guard(#[expect(dead_code, reason = "closing the file gives the lock back")] File);
 
-/// Waits for the lock `name` at most `limit`, and not at all once we are asked to stop: who has it may be at it for hours,
+/// Waits for the lock `name` in `folder` at most `limit`, and not at all once we are asked to stop: who has it may be at it for hours,
 /// and what we have not begun can as well be done by the next worker.
-pub(super) async fn take(floor: &Floor, name: &str, limit: Duration, stop: &Stop) -> Result<Guard> {
-    take_one(floor, &[name], limit, stop).await
+pub(super) async fn take(folder: &Path, name: &str, limit: Duration, stop: &Stop) -> Result<Guard> {
+    take_one(folder, &[name], limit, stop).await
 }
 
 /// Waits for the first of the locks `names` that is free.
 pub(super) async fn take_one(
-    floor: &Floor,
+    folder: &Path,
     names: &[&str],
     limit: Duration,
     stop: &Stop,
 ) -> Result<Guard> {
     let mut files = Vec::new();
     for name in names {
-        let path = floor.run().join(name);
-        files.push((open(floor, &path)?, path));
+        let path = folder.join(name);
+        files.push((open(folder, &path)?, path));
     }
     let begun = Instant::now();
     loop {
@@ -75,9 +75,8 @@ fn free(files: &[(File, PathBuf)]) -> Result<Option<usize>> {
     Ok(None)
 }
 
-fn open(floor: &Floor, path: &PathBuf) -> Result<File> {
-    let folder = floor.run();
-    std::fs::create_dir_all(&folder).map_err(|error| Error::io("make", &folder, error))?;
+fn open(folder: &Path, path: &Path) -> Result<File> {
+    std::fs::create_dir_all(folder).map_err(|error| Error::io("make", folder, error))?;
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     opened.map_err(|error| Error::io("open", path, error))
 }
@@ -105,16 +104,16 @@ mod tests {
     #[tokio::test]
     async fn one_at_a_time_with_a_limit_and_an_ear_for_stop() {
         let folder = tempfile::tempdir().unwrap();
-        let floor = Floor::of_queue(folder.path());
+        let run = folder.path().join("run");
         let stop = Stop::new();
-        let held = take(&floor, "x.lock", Duration::from_secs(5), &stop).await.unwrap();
-        let late = take(&floor, "x.lock", Duration::ZERO, &stop).await.unwrap_err();
+        let held = take(&run, "x.lock", Duration::from_secs(5), &stop).await.unwrap();
+        let late = take(&run, "x.lock", Duration::ZERO, &stop).await.unwrap_err();
         assert_eq!(late.kind(), Kind::TimedOut);
         assert!(late.to_string().contains(&std::process::id().to_string()), "{late}");
         stop.ask();
-        let stopped = take(&floor, "x.lock", Duration::from_secs(60), &stop).await.unwrap_err();
+        let stopped = take(&run, "x.lock", Duration::from_secs(60), &stop).await.unwrap_err();
         assert!(stopped.to_string().contains("stopped"), "{stopped}");
         drop(held);
-        drop(take(&floor, "x.lock", Duration::ZERO, &Stop::new()).await.unwrap());
+        drop(take(&run, "x.lock", Duration::ZERO, &Stop::new()).await.unwrap());
     }
 }

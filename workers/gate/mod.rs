@@ -41,7 +41,7 @@ mod culprit;
 mod union;
 mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -66,9 +66,16 @@ pub struct Gates {
 }
 
 impl Gates {
-    /// The gates of this project. `cookie` marks the processes they start.
-    pub fn new(config: Arc<Config>, workspace: Workspace, floor: Floor, cookie: String) -> Self {
-        Self { tools: Tools { config, workspace, floor, cookie } }
+    /// The gates of this project. Those that share the folder `slots` take turns with their commands; `cookie` marks the
+    /// processes they start.
+    pub fn new(
+        config: Arc<Config>,
+        workspace: Workspace,
+        floor: Floor,
+        slots: PathBuf,
+        cookie: String,
+    ) -> Self {
+        Self { tools: Tools { config, workspace, floor, slots, cookie } }
     }
 
     /// Runs one gate for one order and puts it on record. Never an error: what goes wrong is "could not run".

@@ -77,6 +77,8 @@ pub(super) struct Tools {
     pub(super) config: Arc<Config>,
     pub(super) workspace: Workspace,
     pub(super) floor: Floor,
+    /// The folder of the machine's build slots.
+    pub(super) slots: PathBuf,
     /// Marks the processes that gates start; each run adds a number of its own.
     pub(super) cookie: String,
 }

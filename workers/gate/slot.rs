@@ -1,4 +1,5 @@
-//! Build slots: how many commands of gates run at once, over all workers of a floor (`[limits] gate_slots`).
+//! Build slots: how many commands of gates run at once, over all workers of a person on this machine, whatever their queue
+//! (`[limits] gate_slots`).
 
 use std::time::Duration;
 
@@ -18,5 +19,5 @@ pub(super) async fn take(tools: &Tools, stop: &Stop) -> Result<Guard> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let longest = tools.config.gate.values().map(|gate| gate.timeout).max().unwrap_or_default();
     let longest = longest.max(tools.config.project.test.timeout).max(Duration::from_secs(60));
-    lock::take_one(&tools.floor, &names, longest.saturating_mul(MOST_RUNS), stop).await
+    lock::take_one(&tools.slots, &names, longest.saturating_mul(MOST_RUNS), stop).await
 }

@@ -75,7 +75,7 @@ pub(super) async fn union(
     let (care, suspect) = (Care::Twice, None);
     let mut shift = Shift { tools, stop, scenes, ours, ruled, wanted, trials, care, suspect };
     let limit = tools.config.project.test.timeout.saturating_mul(20).max(Duration::from_secs(60));
-    match lock::take(&tools.floor, "union.lock", limit, stop).await {
+    match lock::take(&tools.floor.run(), "union.lock", limit, stop).await {
         Ok(_guard) => {
             if let Err(error) = shift.work().await {
                 shift.rule_rest(&unable(&error));

@@ -131,7 +131,7 @@ impl Gates {
         let tools = &self.tools;
         let limit = tools.config.project.test.timeout.saturating_mul(20);
         let limit = limit.max(Duration::from_secs(60));
-        let _guard = lock::take(&tools.floor, "verify.lock", limit, stop).await?;
+        let _guard = lock::take(&tools.floor.run(), "verify.lock", limit, stop).await?;
         self.clear().await?;
         let mut ground = Ground::new(tools, recorded, stop)?;
         let mut all = Vec::new();
