@@ -124,6 +124,27 @@ fn a_file_is_one_noun_and_none_is_longer_than_500_lines() {
 }
 
 #[test]
+fn every_file_is_built_into_something() {
+    let manifest = read(&house().join("Cargo.toml"));
+    for path in ["workers", "launcher", "tests"].into_iter().flat_map(sources) {
+        // The demo's project is a crate of its own.
+        let project = path.starts_with(house().join("launcher/demo/wordcraft"));
+        if project || manifest.contains(&format!("path = \"{}\"", shown(&path))) {
+            continue;
+        }
+        // `a/b.rs` and `a/b/mod.rs` are declared as `mod b;` in `a.rs`, or in the file of `a` that stands for it.
+        let file = if path.ends_with("mod.rs") { path.parent().unwrap() } else { &path };
+        let (folder, name) = (file.parent().unwrap(), file.file_stem().unwrap().to_str().unwrap());
+        let own = ["mod.rs", "main.rs", "lib.rs"].map(|name| folder.join(name));
+        let above = own.into_iter().chain([folder.with_extension("rs")]);
+        let declared = above
+            .filter(|file| file.is_file())
+            .any(|file| read(&file).lines().any(|line| line.ends_with(&format!("mod {name};"))));
+        assert!(declared, "{} is part of nothing", shown(&path));
+    }
+}
+
+#[test]
 fn file_locks_stay_in_one_room() {
     for path in ["workers", "launcher"].into_iter().flat_map(sources) {
         if !path.ends_with("queue/files/lock.rs") {
