@@ -1,6 +1,5 @@
 //! Runs of the checker: how far the model is explored, and that it misses each rule it is made without.
 
-use std::collections::HashMap;
 use std::time::Instant;
 
 use stateright::{Checker, HasDiscoveries, Model};
@@ -10,9 +9,8 @@ use super::promises::{
     CURRENT, GROWS, LEGAL, ONCE, ONE_OWNER, PERSON, PLACE, READY, READY_SOONER, REPORTED,
 };
 use super::rules::Rules;
-use super::world::{Chances, World};
+use super::world::Chances;
 
-const NOTHING: Chances = Chances { crashes: 0, power_cuts: 0, stops: 0, edits: 0, holds: 0 };
 
 /// Two workers and one order, everything once.
 const SMALL: Protocol = Protocol {
