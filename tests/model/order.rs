@@ -76,8 +76,15 @@ pub(super) struct Fold {
 
 impl Fold {
     /// An order that was just made.
-    const NEW: Self =
-        Self { generation: 0, open: None, from: None, to: Word::New, over: 0, replaced: 0, advanced: 0 };
+    const NEW: Self = Self {
+        generation: 0,
+        open: None,
+        from: None,
+        to: Word::New,
+        over: 0,
+        replaced: 0,
+        advanced: 0,
+    };
 
     fn add(&mut self, entry: Entry) {
         match entry {
@@ -292,7 +299,8 @@ impl Order {
             }
         }
         let replaced = self.journal.base.replaced;
-        let kept = known[..count].iter().enumerate().filter(|(_, old)| replaced & (1 << **old) != 0);
+        let kept =
+            known[..count].iter().enumerate().filter(|(_, old)| replaced & (1 << **old) != 0);
         self.journal.base.replaced = kept.fold(0, |all, (n, _)| all | (2 << n));
         self
     }

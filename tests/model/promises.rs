@@ -43,12 +43,15 @@ pub(super) fn all() -> Vec<Property<Protocol>> {
         }),
         Property::always(PERSON, |model, world: &World| {
             let kept = |edit: Word, stands: Finding| stands.word() == edit;
-            let undone = world.orders.iter().filter(|order| order.is_there()).any(|order| {
-                order.edit.is_some_and(|edit| !kept(edit, order.find(&model.rules)))
-            });
+            let undone =
+                world.orders.iter().filter(|order| order.is_there()).any(|order| {
+                    order.edit.is_some_and(|edit| !kept(edit, order.find(&model.rules)))
+                });
             unbroken(world, breach::HELD) && !undone
         }),
-        Property::always(READY_SOONER, |model, world: &World| !at_rest(model, world) || ready(world)),
+        Property::always(READY_SOONER, |model, world: &World| {
+            !at_rest(model, world) || ready(world)
+        }),
         Property::eventually(READY, |model, world: &World| at_rest(model, world) && ready(world)),
     ]
 }
@@ -59,11 +62,9 @@ fn unbroken(world: &World, breach: u8) -> bool {
 
 /// An order that seems to have been edited by a person, and was not.
 fn invented(model: &Protocol, world: &World) -> bool {
-    world
-        .orders
-        .iter()
-        .filter(|order| order.is_there())
-        .any(|order| matches!(order.find(&model.rules), Finding::Edited(_)) && !order.file.by_person)
+    world.orders.iter().filter(|order| order.is_there()).any(|order| {
+        matches!(order.find(&model.rules), Finding::Edited(_)) && !order.file.by_person
+    })
 }
 
 /// Nobody but the holder is at an order: no other worker, and no agent that a dead one left. Whom a person has taken the

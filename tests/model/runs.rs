@@ -11,7 +11,6 @@ use super::promises::{
 use super::rules::Rules;
 use super::world::Chances;
 
-
 /// Two workers and one order, everything once.
 const SMALL: Protocol = Protocol {
     orders: 1,
@@ -86,7 +85,13 @@ fn a_protocol_without_one_of_its_rules_breaks_a_promise() {
 #[test]
 #[ignore]
 fn sizes() {
-    let chances = |crashes, power_cuts, stops, edits, holds| Chances { crashes, power_cuts, stops, edits, holds };
+    let chances = |crashes, power_cuts, stops, edits, holds| Chances {
+        crashes,
+        power_cuts,
+        stops,
+        edits,
+        holds,
+    };
     for (orders, workers, claims, chances) in [
         (2, 3, 1, chances(1, 1, 1, 0, 0)),
         (2, 3, 1, chances(1, 1, 0, 1, 0)),

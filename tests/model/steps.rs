@@ -257,7 +257,9 @@ impl World {
     /// `kill -9`: locks are free, what it did is as it is, and its agent lives on.
     pub(super) fn crash(&mut self, slot: usize) {
         // Whose turn is over has no agent at work any more.
-        let over = self.workers[slot].op.is_some_and(|op| op.doing == Doing::Advance || op.doing == Doing::Release);
+        let over = self.workers[slot]
+            .op
+            .is_some_and(|op| op.doing == Doing::Advance || op.doing == Doing::Release);
         if over {
             self.workers[slot].hand = None;
         }
