@@ -121,6 +121,8 @@ pub(crate) enum Command {
     Kick(Kick),
     /// Put finished orders into the archive
     Archive(Archive),
+    /// Say what is wrong with a queue and this machine, and what to do about it
+    Doctor(Doctor),
     /// Show the whole path on a small repository made for it, with a SIMULATED agent
     Demo(Demo),
 }
@@ -412,6 +414,27 @@ pub(crate) struct Archive {
     /// Also orders that are not finished
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+--fix touches only what can be made again: the index, traces of dead workers that hold nothing, half-built folders, and
+worktrees that no order needs (their content is kept first). No order is changed, and nothing is killed.
+
+Exit code 0 when nothing is wrong (any more), 1 when something is, 7 when there is no queue or it can't be used.
+
+Examples:
+  shopfloor doctor
+  shopfloor doctor --fix
+  shopfloor doctor --json | jq '.findings[] | select(.weight == \"wrong\")'")]
+pub(crate) struct Doctor {
+    /// Mend what can be made again
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// The same as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `demo`

@@ -196,8 +196,8 @@ fn template(test: Option<&str>, claude: bool, has_key: bool) -> String {
 # timeout = "10m"         # the most time one run may take
 # env = {{ CI = "1" }}      # variables the tests get beyond PATH, HOME, LANG and their like
 
-# A coding agent. driver = "claude" speaks to Claude Code; driver = "command" starts any program once per batch
-# (its contract is in docs/).
+# A coding agent. driver = "claude" speaks to Claude Code, "codex" to Codex; "command" starts any program once per
+# batch (its contract is in docs/).
 {agent_off}[agent.claude]
 {agent_off}driver = "claude"
 {agent_off}program = "claude"

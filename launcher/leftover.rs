@@ -41,7 +41,8 @@ pub(crate) fn told(found: usize, gone: bool) -> String {
     }
 }
 
-fn command(pid: u32) -> String {
+/// The command line of a process, as far as it may be shown.
+pub(crate) fn command(pid: u32) -> String {
     let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     line(&String::from_utf8_lossy(&words).replace('\0', " "), 80)
 }

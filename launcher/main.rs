@@ -38,6 +38,7 @@ mod start;
 mod run;
 mod batches;
 mod stop;
+mod doctor;
 mod demo;
 
 use std::process::ExitCode;
@@ -108,6 +109,7 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
         Command::Retry(flags) => orders::retry(flags, &place, voice),
         Command::Kick(flags) => orders::kick(flags, &place, voice),
         Command::Archive(flags) => orders::archive(flags, &place, voice),
+        Command::Doctor(flags) => doctor::run(flags, &place),
         Command::Demo(flags) => demo::run(flags, voice),
     }
 }

@@ -90,7 +90,7 @@ fn repository(
     Ok(())
 }
 
-fn test_command(config: &Config, place: &Place) -> Result<(), Error> {
+pub(crate) fn test_command(config: &Config, place: &Place) -> Result<(), Error> {
     let file = place.config.as_deref().unwrap_or(Path::new("shopfloor.toml"));
     let Some(program) = config.project.test.command.first() else {
         let told = format!(
@@ -113,7 +113,7 @@ fn test_command(config: &Config, place: &Place) -> Result<(), Error> {
 }
 
 /// Every stage has an agent, and its program is on this machine. Each fault is told once.
-fn agents(config: &Config, flag: Option<&str>, place: &Place) -> Vec<Error> {
+pub(crate) fn agents(config: &Config, flag: Option<&str>, place: &Place) -> Vec<Error> {
     let mut faults: Vec<Error> = Vec::new();
     for stage in &STAGES {
         let found = config
@@ -131,12 +131,13 @@ fn agents(config: &Config, flag: Option<&str>, place: &Place) -> Vec<Error> {
     faults
 }
 
-fn program_of(name: &str, agent: &AgentConfig, place: &Place) -> Result<(), Error> {
+/// The program of an agent, on this machine.
+pub(crate) fn program_of(name: &str, agent: &AgentConfig, place: &Place) -> Result<PathBuf, Error> {
     let path = agent.env.get("PATH").filter(|path| !path.starts_with("${"));
     let path = path.map(std::ffi::OsString::from).or_else(|| std::env::var_os("PATH"));
     let found = detect::program(&agent.program, place.config_folder(), &path.unwrap_or_default());
     match found {
-        Some(_) => Ok(()),
+        Some(program) => Ok(program),
         None => {
             let there = place.config_folder().join(&agent.program);
             let (what, step) = match (agent.program.contains('/'), there.exists()) {
@@ -161,7 +162,8 @@ pub(crate) fn programs(given: Option<&Path>) -> std::io::Result<PathBuf> {
     Ok(own.parent().unwrap_or(Path::new("/")).to_owned())
 }
 
-fn workers(folder: &Path) -> Option<Error> {
+/// Worker programs that are not in `folder`.
+pub(crate) fn workers(folder: &Path) -> Option<Error> {
     let missing = STAGES.into_iter().map(|stage| stage.worker);
     let missing: Vec<&str> = missing
         .filter(|worker| detect::program(&format!("./{worker}"), folder, "".as_ref()).is_none())
@@ -176,12 +178,16 @@ fn workers(folder: &Path) -> Option<Error> {
 /// A log that can't be written is no reason to stop.
 fn check_logs(place: &Place, voice: Voice) -> Result<()> {
     let logs = place.logs()?;
-    let made = std::fs::create_dir_all(logs).and_then(|()| tempfile::tempfile_in(logs).map(drop));
-    if let Err(error) = made {
+    if let Err(error) = logs_are_writable(logs) {
         voice.warn(format_args!(
             "can't write logs in {} ({error}); the work goes on without them",
             place.shown(logs)
         ));
     }
     Ok(())
+}
+
+/// Makes the folder of the logs if it is missing, and tries to write in it.
+pub(crate) fn logs_are_writable(logs: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(logs).and_then(|()| tempfile::tempfile_in(logs).map(drop))
 }

@@ -19,6 +19,8 @@ pub(crate) enum Done {
     SomeFailed,
     /// What was checked again is not as recorded.
     Otherwise,
+    /// The queue is not there, or can't be used.
+    Unfit,
     /// Ended by a second Ctrl-C.
     Interrupted,
 }
@@ -31,6 +33,7 @@ impl Done {
             Self::NothingToDo => exit::NOTHING_TO_DO,
             Self::SomeFailed => exit::SOME_FAILED,
             Self::Otherwise => exit::FAILED,
+            Self::Unfit => exit::UNFIT,
             Self::Interrupted => exit::INTERRUPTED,
         }
     }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use rustix::process::{Pid, Signal, kill_process};
 use shopfloor::history::topic;
+use shopfloor::holder::WorkerId;
 use shopfloor::order::OrderId;
 use shopfloor::queue::files::{FileQueue, Options};
 use shopfloor::queue::{Move, Moved, Note, Queue, Skip};
@@ -161,4 +163,88 @@ fn a_queue_brought_back_from_yesterday_goes_on_and_obeys_no_claim_of_the_day_bet
     // A worker that lives since, and stands in no list of the backup, has nothing open and may work on.
     assert_eq!(queue.give_back_all(&enlisted).unwrap(), []);
     drop(claim(&queue, &taken, &State::TESTS_PRE, &enlisted.worker));
+}
+
+fn send(worker: &WorkerId, signal: Signal) {
+    kill_process(Pid::from_raw(worker.pid().cast_signed()).unwrap(), signal).unwrap();
+}
+
+/// The letter of a process's state: `T` when it is stopped.
+fn letter(worker: &WorkerId) -> char {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", worker.pid())).unwrap();
+    stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+}
+
+#[test]
+fn a_stopped_worker_keeps_its_order_and_goes_on_with_it() {
+    let mut world = Files::new();
+    let (worker, other) = (world.hire(), world.hire());
+    let queue = world.queue();
+    let order = make(&queue, "a");
+    let held = claim(&queue, &order, &State::NEW, &worker);
+    send(&worker, Signal::STOP);
+    while letter(&worker) != 'T' {
+        std::thread::yield_now();
+    }
+    assert!(queue.lives(&worker).unwrap());
+    assert_eq!(queue.recover(&|_| true).unwrap(), []);
+    assert_eq!(skip(&queue, &order, &State::NEW, &other), Skip::Claimed(worker.clone()));
+    send(&worker, Signal::CONT);
+    assert_eq!(held.advance(&forward(State::TESTS_PRE)).unwrap(), Moved::Done);
+}
+
+#[test]
+fn a_state_written_by_hand_is_found_by_the_next_sweep_and_put_on_record() {
+    let mut world = Files::new();
+    let worker = world.hire();
+    let queue = world.queue();
+    let order = make(&queue, "a");
+    fs::write(paper(&world, &order, ".state"), "IMPL\n").unwrap();
+    let swept = queue.sweep().unwrap();
+    assert_eq!((swept.added, swept.removed), (1, 1));
+    assert_eq!(
+        (ready(&queue, &State::NEW).len(), ready(&queue, &State::IMPL)),
+        (0, vec!["a".to_owned()])
+    );
+    let journal = fs::read_to_string(paper(&world, &order, "events.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(journal.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["e"], &last["from"], &last["to"]),
+        (&"manual".into(), &"NEW".into(), &"IMPL".into())
+    );
+    drop(claim(&queue, &order, &State::IMPL, &worker));
+}
+
+#[test]
+fn what_an_editor_leaves_beside_the_files_is_ignored_and_left_alone() {
+    let mut world = Files::new();
+    let worker = world.hire();
+    let queue = world.queue();
+    let order = make(&queue, "a");
+    let left = [".state~", ".state.swp", ".order.json.swp", "order.json~", "#order.json#", "4913"];
+    for name in left {
+        fs::write(paper(&world, &order, name), "FAILED\n").unwrap();
+    }
+    fs::write(world.folder.path().join(".a.swp"), "x").unwrap();
+    let listing = queue.list().unwrap();
+    assert_eq!((listing.orders, listing.strange), (vec![order.clone()], vec![]));
+    assert_eq!(look(&queue, &order).request.unwrap().title, "a");
+    let held = claim(&queue, &order, &State::NEW, &worker);
+    assert_eq!(held.advance(&forward(State::TESTS_PRE)).unwrap(), Moved::Done);
+    assert!(left.iter().all(|name| paper(&world, &order, name).exists()));
+}
+
+#[test]
+fn a_journal_that_is_far_too_large_is_held_and_not_read() {
+    let mut world = Files::new();
+    let worker = world.hire();
+    let queue = world.queue();
+    let (order, other) = (make(&queue, "a"), make(&queue, "b"));
+    let journal = fs::File::options().write(true).open(paper(&world, &order, "events.jsonl"));
+    journal.unwrap().set_len(1 << 30).unwrap();
+    let Skip::Held(why) = skip(&queue, &order, &State::NEW, &worker) else { panic!("taken") };
+    assert!(why.contains("events.jsonl is larger than"), "{why}");
+    assert_eq!(look(&queue, &order).hold, Some(why));
+    assert_eq!(ready(&queue, &State::NEW), ["b"], "told once: no marker leads there again");
+    drop(claim(&queue, &other, &State::NEW, &worker));
 }

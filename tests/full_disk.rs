@@ -3,7 +3,13 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
+
+use shopfloor::error::Kind;
+use shopfloor::order::{OrderId, Request};
+use shopfloor::queue::Queue;
+use shopfloor::queue::files::{FileQueue, Options};
 
 use crate::house::{House, Worker, shown};
 
@@ -172,4 +178,35 @@ fn a_launched_worker_on_a_full_disk_waits_for_room_instead_of_dying_of_it() {
     house.wait("the order", |house| house.state("a") == "TESTS_PRE");
     drop(worker.child.stdin.take());
     assert_eq!(worker.end(Duration::from_secs(20)), Some(0));
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that was skipped must say so")]
+fn a_disk_without_inodes_refuses_what_is_new_and_says_that_it_is_the_inodes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mount =
+        ["-t", "tmpfs", "-o", "size=64m,nr_inodes=600", "tmpfs", folder.path().to_str().unwrap()];
+    if !Command::new("mount").args(mount).output().is_ok_and(|ran| ran.status.success()) {
+        eprintln!("SKIPPED: a disk without inodes needs the right to mount one");
+        return;
+    }
+    let _disk = Disk { path: folder.path().to_owned() };
+    let queue = folder.path().join("work-orders");
+    FileQueue::init(&queue).unwrap();
+    let options = Options { free_mib: 1, ..Options::default() };
+    let queue: Arc<dyn Queue> = FileQueue::open(&queue, options).unwrap();
+    let id = |n| OrderId::parse(&format!("order-{n}")).unwrap();
+    let mut made = 0;
+    let error = loop {
+        match queue.create(&id(made), &Request::titled("t")) {
+            Ok(_) => made += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), Kind::DiskFull);
+    let told = error.in_one_line();
+    assert!(told.contains("inodes are free") && told.contains("remove some files"), "{told}");
+    assert!(made > 20 && queue.look(&id(made)).unwrap().is_none());
+    let listing = queue.list().unwrap();
+    assert_eq!((listing.orders.len(), listing.strange.len()), (made, 0));
 }

@@ -216,6 +216,11 @@ impl Default for Policy {
 pub enum DriverName {
     /// Claude Code's stream-json, many turns a process.
     Claude,
+    /// Codex's app-server, many turns a process; `codex exec` where there is none.
+    Codex,
+    /// `codex exec`, one process a turn.
+    #[serde(rename = "codex-exec")]
+    CodexExec,
     /// Any program, one shot per batch.
     Command,
 }

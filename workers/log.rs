@@ -155,4 +155,21 @@ mod tests {
         log.write_all(b"two\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
     }
+
+    #[test]
+    fn a_log_that_was_moved_is_begun_anew_and_one_that_was_emptied_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("w.log"), folder.path().join("w.log.1"));
+        let mut log = LogFile::open(&path).unwrap();
+        log.write_all(b"one\n").unwrap();
+        std::fs::rename(&path, &old).unwrap();
+        log.looked -= LOOK * 2;
+        log.write_all(b"two\n").unwrap();
+        // As logrotate's copytruncate does it.
+        std::fs::copy(&path, &old).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        log.write_all(b"three\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&old).unwrap(), "two\n");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "three\n");
+    }
 }

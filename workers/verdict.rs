@@ -127,9 +127,16 @@ mod tests {
     #[test]
     fn prose_wrong_case_and_half_a_file_are_unreadable() {
         let id = OrderId::parse("a").unwrap();
+        let whole = r#"{"order":"a","gen":1,"nonce":"n","verdict":"done"}"#;
+        assert!(Testimony::read(whole.as_bytes(), &id, 1, "n").is_ok());
+        let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
         for bad in [
             "",
             "done",
+            &deep,
+            &format!("```json\n{whole}\n```"),
+            &format!("Here it is: {whole}"),
+            &format!("{whole}{}", " ".repeat(RESULT_LIMIT_BYTES)),
             r#"{"order":"a","#,
             r#"{"order":"a","gen":1,"nonce":"n","verdict":"DONE"}"#,
         ] {

@@ -121,6 +121,23 @@ async fn a_command_that_fails_leaves_its_orders_silent() {
 }
 
 #[tokio::test]
+async fn a_result_counts_whatever_its_commands_exit_code_is() {
+    let (said, ended) = run(&script("leave a yes; exit 1"), &["a", "b"]).await;
+    let ends = ends(&said);
+    let of = |id: &str| ends.iter().find(|(order, _)| *order == id).unwrap().1;
+    assert_eq!(testified(of("a")).why, "yes");
+    assert_eq!(of("b"), &TurnEnd::Silent("exited 1 and left no result".to_owned()));
+    assert_eq!(ended.how, "exit 1");
+}
+
+#[tokio::test]
+async fn a_command_that_closes_its_output_early_is_waited_for() {
+    let (said, ended) = run(&script("exec >&- 2>&-; sleep 0.5; leave a late"), &["a"]).await;
+    assert_eq!(testified(ends(&said)[0].1).why, "late");
+    assert_eq!(ended.how, "exit 0");
+}
+
+#[tokio::test]
 async fn what_does_not_count_is_refused_once_and_what_counts_is_taken_once() {
     let scene = script(
         "leave stranger x\n\

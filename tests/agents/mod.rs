@@ -8,6 +8,7 @@
 )]
 
 mod claude;
+mod codex;
 mod command;
 mod real;
 mod simulator;
@@ -74,8 +75,9 @@ impl Scene {
         let path = scene.path("agent.sh");
         std::fs::write(&path, script).unwrap();
         scene.config.args = vec![path.display().to_string()];
-        // The claude driver's own arguments come first: `sh -p ...` would take them for its own.
-        if driver == DriverName::Claude {
+        // A driver's own arguments come first: `sh -p ...` would take them for its own.
+        if driver != DriverName::Command {
+            scene.config.args.clear();
             scene.config.program = scene.path("agent").display().to_string();
             let text = format!("#!/bin/sh\n{script}");
             std::fs::write(scene.path("agent"), text).unwrap();

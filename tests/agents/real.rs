@@ -1,34 +1,22 @@
-//! The claude driver against the real Claude Code, with a scripted model on the loopback.
+//! The drivers against the real programs, with a scripted model on the loopback.
 //!
-//! Skipped, and said so, unless `SHOPFLOOR_REAL_CLAUDE` is the path of the native binary. It gets a fresh HOME and a
-//! made-up key, and every request goes to 127.0.0.1. Written against version 2.1.328.
+//! The programs are those that `.ci/agents` installs; where one is not there, its tests are skipped, and say why. Each
+//! gets a fresh HOME and a made-up key, and every request goes to 127.0.0.1.
 
 use super::*;
 use shopfloor::failure::Class;
 
+mod anthropic;
+mod claude;
+mod codex;
+mod found;
 mod model;
+mod responses;
+mod table;
 
 use model::{Model, Reply};
 
 const GRACE: Duration = Duration::from_secs(10);
-
-/// A scene with the real program, or `None` (and a word about it).
-fn real(model: &Model) -> Option<Scene> {
-    let Some(program) = std::env::var_os("SHOPFLOOR_REAL_CLAUDE") else {
-        println!("SKIPPED: set SHOPFLOOR_REAL_CLAUDE to the native claude binary to run this");
-        return None;
-    };
-    let mut scene = Scene::new(DriverName::Claude, &program.to_string_lossy());
-    let home = scene.path("home");
-    std::fs::create_dir(&home).unwrap();
-    let key = "ANTHROPIC_API_KEY".to_owned();
-    scene.config.env = BTreeMap::from([
-        ("HOME".to_owned(), home.display().to_string()),
-        ("ANTHROPIC_BASE_URL".to_owned(), model.url()),
-        (key, "sk-ant-not-a-key".to_owned()),
-    ]);
-    Some(scene)
-}
 
 /// Gives an order and waits for its end; what was said is printed, for when the test fails.
 async fn turn_of(scene: &Scene, session: &mut dyn Session, order: &str) -> (TurnEnd, Usage) {
@@ -36,181 +24,4 @@ async fn turn_of(scene: &Scene, session: &mut dyn Session, order: &str) -> (Turn
     let (turn, usage, said) = turn_end(session).await;
     println!("{order}: {turn:?} {usage:?} after {said:#?}");
     (turn, usage)
-}
-
-#[tokio::test]
-async fn two_orders_and_a_fix_turn_in_one_process_are_three_checked_results() {
-    let model = Model::start(|_, _| Reply::Result).await;
-    let Some(scene) = real(&model) else { return };
-    let mut session = scene.open("implement").await;
-    for order in ["a", "b"] {
-        let (turn, usage) = turn_of(&scene, &mut *session, order).await;
-        assert_eq!(testified(&turn).order, order);
-        assert_eq!((usage.input_tokens, usage.output_tokens), (Some(110), Some(50)));
-        assert!(usage.cost_usd.unwrap() > 0.0);
-    }
-    session.give(&scene.fix("implement", "b")).await.unwrap();
-    testified(&turn_end(&mut *session).await.0);
-    assert_eq!(model.requests(), 3);
-    let ended = end(&scene, session, GRACE).await;
-    assert_eq!(ended.how, "exit 0");
-    assert!(ended.unknown.is_empty(), "{ended:?}");
-    let first = model.body(0);
-    assert!(first.contains("The brief."), "{first}");
-}
-
-#[tokio::test]
-async fn the_usage_limit_of_an_account_is_told_with_its_time() {
-    let reset = 4_000_000_000_u64;
-    let model = Model::start(move |_, _| Reply::UsageLimit { reset }).await;
-    let Some(mut scene) = real(&model) else { return };
-    // Only an account's token has such limits.
-    scene.config.env.remove("ANTHROPIC_API_KEY");
-    scene.config.env.insert("CLAUDE_CODE_OAUTH_TOKEN".to_owned(), "sk-ant-oat01-not".to_owned());
-    let mut session = scene.open("implement").await;
-    let (turn, _) = turn_of(&scene, &mut *session, "a").await;
-    let failure = failed(&turn);
-    assert_eq!((failure.class, failure.session_over), (Class::Env, true));
-    assert_eq!(failure.until, Some(reset));
-    end(&scene, session, GRACE).await;
-}
-
-#[tokio::test]
-async fn a_short_rate_limit_and_an_overload_are_the_environments() {
-    for (status, kind, over) in [(429, "rate_limit_error", true), (529, "overloaded_error", false)]
-    {
-        let model = Model::start(move |_, _| Reply::error(status, kind)).await;
-        let Some(mut scene) = real(&model) else { return };
-        scene.config.env.insert("CLAUDE_CODE_MAX_RETRIES".to_owned(), "1".to_owned());
-        let mut session = scene.open("implement").await;
-        let (turn, _) = turn_of(&scene, &mut *session, "a").await;
-        let failure = failed(&turn);
-        assert_eq!((failure.class, failure.session_over), (Class::Env, over), "{failure:?}");
-        end(&scene, session, GRACE).await;
-    }
-}
-
-#[tokio::test]
-async fn a_refused_login_is_killed_at_the_first_retry() {
-    for (status, kind) in [(401, "authentication_error"), (403, "permission_error")] {
-        let model = Model::start(move |_, _| Reply::error(status, kind)).await;
-        let Some(scene) = real(&model) else { return };
-        let mut session = scene.open("implement").await;
-        let (turn, _) = turn_of(&scene, &mut *session, "a").await;
-        let failure = failed(&turn);
-        assert_eq!((failure.class, failure.session_over), (Class::Env, true), "{failure:?}");
-        println!("{status}: {} requests", model.requests());
-        assert!(model.requests() <= 3, "{}", model.requests());
-        end(&scene, session, GRACE).await;
-    }
-}
-
-#[tokio::test]
-async fn an_unknown_model_and_a_bad_request_are_the_environments() {
-    for (status, kind) in [(404, "not_found_error"), (400, "invalid_request_error")] {
-        let model = Model::start(move |_, _| Reply::error(status, kind)).await;
-        let Some(scene) = real(&model) else { return };
-        let mut session = scene.open("implement").await;
-        let (turn, _) = turn_of(&scene, &mut *session, "a").await;
-        assert_eq!(failed(&turn).class, Class::Env);
-        end(&scene, session, GRACE).await;
-    }
-}
-
-#[tokio::test]
-async fn an_interrupted_turn_is_lost_and_the_session_lives_on() {
-    let model = Model::start(|nth, _| if nth == 0 { Reply::Stall } else { Reply::Result }).await;
-    let Some(scene) = real(&model) else { return };
-    let mut session = scene.open("implement").await;
-    session.give(&scene.turn("implement", "a")).await.unwrap();
-    while model.requests() == 0 {
-        tokio::task::yield_now().await;
-    }
-    assert!(session.interrupt().await);
-    let (turn, _, said) = turn_end(&mut *session).await;
-    println!("{turn:?} after {said:#?}");
-    assert_eq!(failed(&turn).class, Class::Lost);
-    let (turn, _) = turn_of(&scene, &mut *session, "b").await;
-    assert_eq!(testified(&turn).order, "b");
-    end(&scene, session, GRACE).await;
-}
-
-#[tokio::test]
-async fn a_turn_of_words_only_is_silent() {
-    let model = Model::start(|_, _| Reply::Text("All tests pass!")).await;
-    let Some(scene) = real(&model) else { return };
-    let mut session = scene.open("implement").await;
-    let (turn, _) = turn_of(&scene, &mut *session, "a").await;
-    assert!(matches!(&turn, TurnEnd::Silent(why) if why.contains("All tests pass!")), "{turn:?}");
-    end(&scene, session, GRACE).await;
-}
-
-#[tokio::test]
-async fn a_result_that_names_another_order_is_refused() {
-    let model = Model::start(|_, _| Reply::ResultFor("stranger")).await;
-    let Some(scene) = real(&model) else { return };
-    let mut session = scene.open("implement").await;
-    session.give(&scene.turn("implement", "a")).await.unwrap();
-    let (turn, _, said) = turn_end(&mut *session).await;
-    assert!(matches!(turn, TurnEnd::Silent(_)), "{turn:?}");
-    assert!(refusals(&said)[0].contains("stranger"), "{said:?}");
-    end(&scene, session, GRACE).await;
-}
-
-#[tokio::test]
-async fn work_is_done_outside_the_working_folder_and_what_it_leaves_running_is_ended() {
-    let model = Model::start(|nth, _| match nth {
-        0 => Reply::Bash(
-            "(setsid sleep 300 </dev/null >/dev/null 2>&1 &) ; echo hi > ../work/out; env > ../env",
-        ),
-        _ => Reply::Result,
-    })
-    .await;
-    let Some(scene) = real(&model) else { return };
-    let mut session = scene.open("implement").await;
-    let (turn, _) = turn_of(&scene, &mut *session, "a").await;
-    testified(&turn);
-    assert_eq!(scene.read("work/out"), "hi\n");
-    assert!(scene.read("env").contains(&scene.cookie()));
-    assert!(end(&scene, session, GRACE).await.left_over >= 1);
-}
-
-#[tokio::test]
-async fn a_budget_that_is_used_up_ends_the_session() {
-    let model = Model::start(|_, _| Reply::Result).await;
-    let Some(mut scene) = real(&model) else { return };
-    scene.config.args = vec!["--max-budget-usd".to_owned(), "0.0001".to_owned()];
-    let mut session = scene.open("implement").await;
-    let (first, _) = turn_of(&scene, &mut *session, "a").await;
-    let end_of = match first {
-        TurnEnd::Failed(_) => first,
-        _ => turn_of(&scene, &mut *session, "b").await.0,
-    };
-    let failure = failed(&end_of);
-    assert_eq!((failure.class, failure.session_over), (Class::Work, true), "{failure:?}");
-    end(&scene, session, GRACE).await;
-}
-
-#[tokio::test]
-async fn a_key_that_is_missing_is_the_environments() {
-    let model = Model::start(|_, _| Reply::Result).await;
-    let Some(mut scene) = real(&model) else { return };
-    scene.config.env.remove("ANTHROPIC_API_KEY");
-    let mut session = scene.open("implement").await;
-    let (turn, _) = turn_of(&scene, &mut *session, "a").await;
-    let failure = failed(&turn);
-    assert_eq!((failure.class, failure.session_over), (Class::Env, true), "{failure:?}");
-    assert_eq!(model.requests(), 0);
-    end(&scene, session, GRACE).await;
-}
-
-#[tokio::test]
-async fn a_flag_it_does_not_know_is_the_environments() {
-    let model = Model::start(|_, _| Reply::Result).await;
-    let Some(mut scene) = real(&model) else { return };
-    scene.config.args = vec!["--no-such-flag".to_owned()];
-    let mut session = scene.open("implement").await;
-    let (turn, _) = turn_of(&scene, &mut *session, "a").await;
-    assert_eq!(failed(&turn).class, Class::Env);
-    end(&scene, session, GRACE).await;
 }

@@ -10,3 +10,4 @@ mod launch;
 mod endings;
 mod watching;
 mod script;
+mod doctor;

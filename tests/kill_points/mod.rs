@@ -8,6 +8,7 @@
 
 #![expect(clippy::print_stdout, reason = "how many points were tried is a result")]
 
+mod errors;
 mod operation;
 mod trace;
 mod verdict;
@@ -40,7 +41,7 @@ fn wherever_an_operation_is_killed_nothing_is_lost_doubled_or_stuck() {
     for operation in OPERATIONS {
         let scene = Scene::set(operation);
         let trace = trace::count(operation, scene.folder());
-        assert!(trace.acknowledged.is_some(), "{operation:?} did not come to its end");
+        assert!(trace.acknowledged.is_some(), "{}: {:?}", trace.what, trace.refused);
         scene.check(&trace);
         points.extend(trace.points().into_iter().map(|point| (operation, point)));
     }
@@ -54,7 +55,13 @@ fn wherever_an_operation_is_killed_nothing_is_lost_doubled_or_stuck() {
         draw.shuffle(&mut points);
     }
     println!("kill points: {known} known, {} to be tried, SHOPFLOOR_SEED={seed}", points.len());
-    let (killed, missed) = try_all(points, (!all).then(|| begun + LIMIT));
+    let until = (!all).then(|| begun + LIMIT);
+    let (killed, missed) = try_all(points, until, |(operation, point)| {
+        let scene = Scene::set(operation);
+        let trace: Trace = trace::kill(operation, scene.folder(), &point);
+        scene.check(&trace);
+        trace.killed_inside()
+    });
     println!(
         "kill points: {killed} tried, {missed} missed their call, {:.1} s",
         begun.elapsed().as_secs_f64()
@@ -62,26 +69,26 @@ fn wherever_an_operation_is_killed_nothing_is_lost_doubled_or_stuck() {
     assert!(killed > 50, "hardly anything was killed: {killed} of {known}, {missed} missed");
 }
 
-/// Tries the points; how many were killed inside their operation, and how many runs went past their point.
-fn try_all(points: Vec<(Operation, Point)>, until: Option<Instant>) -> (usize, usize) {
+/// Tries the points by several hands; how many met their call inside the operation, and how many runs went past it.
+fn try_all<P: Send>(
+    points: Vec<P>,
+    until: Option<Instant>,
+    attempt: impl Fn(P) -> bool + Sync,
+) -> (usize, usize) {
     let points = Mutex::new(points);
     let next = || {
         let late = until.is_some_and(|until| Instant::now() > until);
         points.lock().unwrap().pop().filter(|_| !late)
     };
     let work = || {
-        let (mut killed, mut missed) = (0, 0);
-        while let Some((operation, point)) = next() {
-            let scene = Scene::set(operation);
-            let trace: Trace = trace::kill(operation, scene.folder(), &point);
-            if trace.killed_inside() {
-                killed += 1;
-            } else {
-                missed += 1;
+        let (mut met, mut missed) = (0, 0);
+        while let Some(point) = next() {
+            match attempt(point) {
+                true => met += 1,
+                false => missed += 1,
             }
-            scene.check(&trace);
         }
-        (killed, missed)
+        (met, missed)
     };
     std::thread::scope(|threads| {
         let hands: Vec<_> = (0..HANDS).map(|_| threads.spawn(work)).collect();
@@ -91,6 +98,25 @@ fn try_all(points: Vec<(Operation, Point)>, until: Option<Instant>) -> (usize, u
         });
         counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     })
+}
+
+#[test]
+fn a_recovery_that_is_killed_again_and_again_recovers_once() {
+    if let Err(why) = trace::able() {
+        println!("kill points: 0 tried, 1 operation skipped: {why}");
+        return;
+    }
+    let counted = trace::count(Operation::Recover, Scene::set(Operation::Recover).folder());
+    let first = |call: &str| counted.points().into_iter().find(|point| point.call == call).unwrap();
+    let scene = Scene::set(Operation::Recover);
+    // Three times before anything is on record, and once when the entry is written and not yet synced.
+    let mut last = None;
+    for call in ["openat", "flock", "openat", "fdatasync"] {
+        let trace = trace::kill(Operation::Recover, scene.folder(), &first(call));
+        assert!(trace.killed_inside(), "{}", trace.what);
+        last = Some(trace);
+    }
+    scene.check(&last.unwrap());
 }
 
 #[test]
@@ -105,5 +131,5 @@ fn a_move_that_was_committed_and_could_not_be_applied_is_ready_without_a_sweep()
     // The child says what it found: that the move failed, and that its order is ready for all that.
     let scene = Scene::set(Operation::Refused);
     let trace = trace::inject(Operation::Refused, scene.folder(), rename, "error=EIO");
-    assert!(trace.acknowledged.is_some(), "{}", trace.what);
+    assert!(trace.acknowledged.is_some(), "{}: {:?}", trace.what, trace.refused);
 }

@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::process::{Signal, getpid, kill_process};
+use shopfloor::error::{Error, Result};
 use shopfloor::order::{OrderId, Request};
 use shopfloor::queue;
 use shopfloor::queue::files::{FileQueue, Options};
-use shopfloor::queue::{Claim, Created, Enlisted, Kept, Move, Moved, Queue};
+use shopfloor::queue::{Claim, Claiming, Created, Enlisted, Kept, Move, Moved, Queue};
 use shopfloor::state::State;
 
-use crate::contract::{claim, id, ready};
+use crate::contract::{claim, holder, id, ready};
 
 /// The variables that tell a child what to do, and where.
 pub(super) const OPERATION: &str = "SHOPFLOOR_KILL_OPERATION";
@@ -24,6 +25,8 @@ const BEGIN_AHEAD: &str = "/shopfloor-is-not-there";
 
 /// What a child prints once its operation has returned.
 pub(super) const ACKNOWLEDGED: &str = "acknowledged generation ";
+/// What it prints instead when its operation failed, or did not do what it was for.
+pub(super) const REFUSED: &str = "refused: ";
 
 /// One operation of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +100,10 @@ fn get_ahead() {
     }
 }
 
-/// Does one operation between the marks, says so, and dies as it would under `kill -9`.
+/// What became of an operation: the claim that is still in hand, or why it was not done.
+type Done = Result<Option<Claim>>;
+
+/// Does one operation between the marks, says what became of it, and dies as it would under `kill -9`.
 fn run(operation: Operation, queue: &Arc<dyn Queue>) {
     get_ahead();
     let order = id("a");
@@ -107,22 +113,29 @@ fn run(operation: Operation, queue: &Arc<dyn Queue>) {
     let first = held.as_ref().map_or(0, Claim::generation);
     mark(BEGIN);
     // What is still held is never dropped: that would give the order back.
-    let kept = match held {
+    let done = match held {
         Some(held) => under_a_claim(operation, queue, held, &enlisted),
-        None if operation == Operation::Claim => {
-            Some(claim(queue, &order, &State::NEW, &enlisted.worker))
-        }
-        None => {
-            without_a_claim(operation, queue, &order);
-            None
-        }
+        None => without_a_claim(operation, queue, &order, &enlisted),
     };
     mark(END);
-    let generation = kept.as_ref().map_or(first, Claim::generation);
-    println!("\n{ACKNOWLEDGED}{generation}");
+    match &done {
+        Ok(kept) => {
+            let generation = kept.as_ref().map_or(first, Claim::generation);
+            println!("\n{ACKNOWLEDGED}{generation}");
+        }
+        Err(why) => println!("\n{REFUSED}{}", why.in_one_line()),
+    }
     std::io::stdout().flush().unwrap();
     kill_process(getpid(), Signal::KILL).unwrap();
-    drop(kept);
+    drop(done);
+}
+
+fn not_so(what: &str) -> Error {
+    Error::usage(what)
+}
+
+fn must(so: bool, otherwise: &str) -> Done {
+    so.then_some(None).ok_or_else(|| not_so(otherwise))
 }
 
 /// What a worker does with an order it holds. The claim, where it is still in hand.
@@ -131,47 +144,68 @@ fn under_a_claim(
     queue: &Arc<dyn Queue>,
     held: Claim,
     enlisted: &Enlisted,
-) -> Option<Claim> {
+) -> Done {
     let forward = Move::forward(State::TESTS_PRE, "on");
+    let moved = |moved: Moved| match moved {
+        Moved::Done => Ok(None),
+        Moved::LostClaim(why) => Err(not_so(&why)),
+    };
     match operation {
-        Advance => assert_eq!(held.advance(&forward).unwrap(), Moved::Done),
-        Release => {
-            let back = queue::Release::lost("back");
-            assert_eq!(held.release(&back).unwrap(), Moved::Done);
-        }
-        Bury => assert_eq!(held.bury("enough").unwrap(), Moved::Done),
-        Keep => {
-            let Kept::Claim(claim) = held.advance_and_keep(&forward).unwrap() else {
-                panic!("the claim was lost")
-            };
-            return Some(*claim);
-        }
+        Advance => moved(held.advance(&forward)?),
+        Release => moved(held.release(&queue::Release::lost("back"))?),
+        Bury => moved(held.bury("enough")?),
+        Keep => match held.advance_and_keep(&forward)? {
+            Kept::Claim(claim) => Ok(Some(*claim)),
+            Kept::LostClaim(why) => Err(not_so(&why)),
+        },
         GiveBack => {
-            assert_eq!(queue.give_back_all(enlisted).unwrap().len(), 1);
-            return Some(held);
+            let back = queue.give_back_all(enlisted)?.len();
+            if back == 1 {
+                return Ok(Some(held));
+            }
+            // Dropped, it would give the order back by another road.
+            keep_for_ever(held);
+            Err(not_so("it could not be given back yet"))
         }
         Refused => {
             let error = held.advance(&forward).unwrap_err();
             assert!(error.to_string().contains(".state"), "{error}");
             assert_eq!(ready(queue, &State::TESTS_PRE), ["a"]);
+            Ok(None)
         }
         _ => panic!("{operation:?} needs no claim"),
     }
-    None
+}
+
+#[expect(clippy::mem_forget, reason = "a process that is about to be killed gives nothing back")]
+fn keep_for_ever(held: Claim) {
+    std::mem::forget(held);
 }
 
 /// What anybody does with an order that nobody holds.
-fn without_a_claim(operation: Operation, queue: &Arc<dyn Queue>, order: &OrderId) {
+fn without_a_claim(
+    operation: Operation,
+    queue: &Arc<dyn Queue>,
+    order: &OrderId,
+    enlisted: &Enlisted,
+) -> Done {
     match operation {
-        Create => {
-            assert_eq!(queue.create(order, &Request::titled("A")).unwrap(), Created::Made);
+        Operation::Claim => {
+            match queue.clone().claim(order, &State::NEW, &holder(&enlisted.worker))? {
+                Claiming::Won(claim) => Ok(Some(*claim)),
+                Claiming::Skipped(skip) => Err(not_so(&format!("{skip:?}"))),
+            }
         }
-        Hold => assert!(queue.hold(order, "wait").unwrap()),
-        Unhold => assert!(queue.unhold(order).unwrap()),
-        Kick => assert!(queue.kick(order, &State::IMPL, "go").unwrap()),
-        Archive => assert!(queue.archive(order).unwrap()),
-        Recover => assert_eq!(queue.recover(&|_| true).unwrap().len(), 1),
-        Sweep => assert_eq!(queue.sweep().unwrap().added, 1),
+        Create => {
+            let made = queue.create(order, &Request::titled("A"))?;
+            must(made == Created::Made, "it was there")
+        }
+        Hold => must(queue.hold(order, "wait")?, "no such order"),
+        Unhold => must(queue.unhold(order)?, "no hold"),
+        Kick => must(queue.kick(order, &State::IMPL, "go")?, "no such order"),
+        Archive => must(queue.archive(order)?, "no such order"),
+        Recover => must(queue.recover(&|_| true)?.len() == 1, "nothing came back"),
+        Sweep => must(queue.sweep()?.added == 1, "no marker was made"),
         _ => panic!("{operation:?} needs a claim"),
     }
 }

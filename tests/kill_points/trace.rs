@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::operation::{ACKNOWLEDGED, BEGIN, END, FOLDER, OPERATION, Operation};
+use super::operation::{ACKNOWLEDGED, BEGIN, END, FOLDER, OPERATION, Operation, REFUSED};
 
 /// The longest one child may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -75,8 +75,12 @@ pub(super) struct Trace {
     calls: BTreeMap<String, (usize, usize)>,
     begun: bool,
     ended: bool,
+    /// An error was put in the place of one of its calls.
+    pub(super) hit: bool,
     /// The generation that it said it had reached, once its operation had returned.
     pub(super) acknowledged: Option<u64>,
+    /// Why it said that its operation was not done.
+    pub(super) refused: Option<String>,
 }
 
 impl Trace {
@@ -115,6 +119,7 @@ impl Trace {
                 (true, false) => *inside += 1,
                 (true, true) => {}
             }
+            trace.hit |= trace.begun && !trace.ended && line.contains("(INJECTED)");
             trace.begun |= line.contains(BEGIN);
         }
         trace
@@ -186,5 +191,6 @@ fn run(operation: Operation, folder: &Path, what: &str, args: &[String]) -> Trac
     trace.what = format!("{operation:?} {what}");
     trace.acknowledged =
         said.lines().find_map(|line| line.strip_prefix(ACKNOWLEDGED)?.parse().ok());
+    trace.refused = said.lines().find_map(|line| line.strip_prefix(REFUSED)).map(str::to_owned);
     trace
 }

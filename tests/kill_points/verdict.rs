@@ -9,7 +9,7 @@ use shopfloor::holder::WorkerId;
 use shopfloor::order::Request;
 use shopfloor::process::start_time;
 use shopfloor::queue::files::FileQueue;
-use shopfloor::queue::{Claim, Created, Queue};
+use shopfloor::queue::{Claim, Created, Queue, Swept};
 use shopfloor::state::State;
 
 use super::operation::{Operation, open};
@@ -74,6 +74,11 @@ impl Scene {
 
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Sweeps.
+    pub(super) fn swept(&self) -> Swept {
+        self.queue.sweep().unwrap()
     }
 
     /// Looks at everything after the child's death.

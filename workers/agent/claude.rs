@@ -5,7 +5,9 @@
 
 use std::ffi::OsString;
 
+use super::pipes::{Pipes, Records};
 use super::setup::Setup;
+use super::speaker::Spoken;
 use super::{Agent, Session, SessionPlan, Waiting};
 use crate::error::Result;
 
@@ -13,7 +15,6 @@ mod command_line;
 mod conversation;
 mod event;
 mod outcome;
-mod session;
 mod usage;
 
 /// The agent.
@@ -32,7 +33,8 @@ impl Claude {
         let args = command_line::args(&self.setup, plan);
         let env = command_line::environment(OsString::from(tmp));
         let program = self.setup.program(args, env, plan)?;
-        Ok(Box::new(session::ClaudeSession::start(&program, plan)?))
+        let pipes = Pipes::start(&program, Records::open(&plan.dir)?)?;
+        Ok(Box::new(Spoken::new(pipes, conversation::Conversation::new(plan))))
     }
 }
 

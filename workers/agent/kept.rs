@@ -22,6 +22,14 @@ impl Kept {
         Self::with_room(path, KEPT_BYTES)
     }
 
+    /// The file at `path`, behind what it holds already: a session may take more than one process.
+    pub(super) fn append(path: &Path) -> Result<Self> {
+        let opened = File::options().append(true).create(true).open(path);
+        let file = opened.map_err(|error| Error::io("open", path, error))?;
+        let held = file.metadata().map_err(|error| Error::io("look at", path, error))?.len();
+        Ok(Self { file: Some(file), room: KEPT_BYTES.saturating_sub(held) })
+    }
+
     fn with_room(path: &Path, room: u64) -> Result<Self> {
         let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
         Ok(Self { file: Some(file), room })
@@ -51,6 +59,17 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_second_process_of_a_session_writes_behind_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stream");
+        Kept::append(&path).unwrap().line(b"one");
+        let mut kept = Kept::append(&path).unwrap();
+        kept.line(b"two");
+        assert_eq!(kept.room, KEPT_BYTES - 8);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+    }
 
     #[test]
     fn a_stream_is_kept_up_to_its_limit_and_says_so() {

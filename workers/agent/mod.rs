@@ -16,11 +16,18 @@ use crate::failure::TurnEnd;
 use crate::holder::SessionId;
 use crate::order::OrderId;
 
+mod event;
+mod fault;
 mod kept;
 mod lines;
+mod pipes;
 mod ration;
+mod schema;
 mod setup;
+mod speaker;
+mod talk;
 pub mod claude;
+pub mod codex;
 pub mod command;
 
 /// A future that a trait object returns.
@@ -53,6 +60,8 @@ pub fn from_config(
     let setup = setup::Setup::new(name, config, config_folder)?;
     Ok(match config.driver {
         DriverName::Claude => Arc::new(claude::Claude::new(setup)),
+        DriverName::Codex => Arc::new(codex::Codex::new(setup, false)),
+        DriverName::CodexExec => Arc::new(codex::Codex::new(setup, true)),
         DriverName::Command => Arc::new(command::Command::new(setup)),
     })
 }

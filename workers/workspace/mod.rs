@@ -38,7 +38,9 @@ mod base;
 mod compose;
 mod land;
 mod review;
+mod leftovers;
 
+pub use leftovers::Branch;
 pub use look::Look;
 
 /// The git side of one project. Cloning it is cheap, and any number of processes may use the same project at once.

@@ -1,12 +1,15 @@
-//! A scripted model: Anthropic's Messages interface on 127.0.0.1, as far as a coding agent needs it.
+//! A scripted model on 127.0.0.1: it answers as a script says, in the language it is asked in (Anthropic's Messages or
+//! OpenAI's Responses), as far as a coding agent needs it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+
+use super::{anthropic, responses};
 
 /// What the model answers to one request.
 #[derive(Debug, Clone)]
@@ -17,12 +20,26 @@ pub(super) enum Reply {
     ResultFor(&'static str),
     /// A command.
     Bash(&'static str),
+    /// A patch (Responses only).
+    Patch(&'static str),
     /// Words.
     Text(&'static str),
     /// An error of the interface.
     Error { status: u16, kind: &'static str },
-    /// The account's limit.
+    /// The same, to be tried again after so many seconds.
+    RetryAfter { status: u16, kind: &'static str, secs: u64 },
+    /// The account's limit, with the time it ends in the headers.
     UsageLimit { reset: u64 },
+    /// The same, with the time in the body alone (Responses only).
+    UsageLimitInWords { reset: u64 },
+    /// An error in the middle of a good answer (Responses only).
+    Failed { code: &'static str },
+    /// An answer that was longer than an answer may be (Responses only).
+    Truncated,
+    /// Half an answer.
+    Cut,
+    /// Headers, and then nothing for ever.
+    Silence,
     /// Nothing, for ever.
     Stall,
 }
@@ -33,6 +50,14 @@ impl Reply {
     }
 }
 
+/// What goes over the wire.
+pub(super) enum Answer {
+    /// This, and the connection's end.
+    Whole(String),
+    /// This, and then nothing for ever.
+    Open(String),
+}
+
 type Script = dyn Fn(usize, &str) -> Reply + Send + Sync;
 
 /// A running model. It ends with the test's runtime.
@@ -40,6 +65,18 @@ pub(super) struct Model {
     port: u16,
     count: Arc<AtomicUsize>,
     bodies: std::sync::Mutex<(mpsc::UnboundedReceiver<String>, Vec<String>)>,
+    strange: std::sync::Mutex<mpsc::UnboundedReceiver<String>>,
+    keys: std::sync::Mutex<mpsc::UnboundedReceiver<String>>,
+}
+
+/// What a connection shares with the model.
+#[derive(Clone)]
+struct Shared {
+    script: Arc<Script>,
+    count: Arc<AtomicUsize>,
+    bodies: mpsc::UnboundedSender<String>,
+    strange: mpsc::UnboundedSender<String>,
+    keys: mpsc::UnboundedSender<String>,
 }
 
 impl Model {
@@ -51,15 +88,24 @@ impl Model {
         let port = listener.local_addr().unwrap().port();
         let count = Arc::new(AtomicUsize::new(0));
         let (to, bodies) = mpsc::unbounded_channel();
+        let (odd, strange) = mpsc::unbounded_channel();
+        let (key, keys) = mpsc::unbounded_channel();
         let script: Arc<Script> = Arc::new(script);
-        let counted = Arc::clone(&count);
+        let shared =
+            Shared { script, count: Arc::clone(&count), bodies: to, strange: odd, keys: key };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (script, count, to) = (Arc::clone(&script), Arc::clone(&counted), to.clone());
-                tokio::spawn(serve(stream, script, count, to));
+                tokio::spawn(serve(stream, shared.clone()));
             }
         });
-        Self { port, count, bodies: std::sync::Mutex::new((bodies, Vec::new())) }
+        let bodies = std::sync::Mutex::new((bodies, Vec::new()));
+        Self {
+            port,
+            count,
+            bodies,
+            strange: std::sync::Mutex::new(strange),
+            keys: std::sync::Mutex::new(keys),
+        }
     }
 
     pub(super) fn url(&self) -> String {
@@ -79,21 +125,72 @@ impl Model {
         }
         bodies.1[at].clone()
     }
+
+    /// What it was asked that no model is asked: the first lines of these requests. Whoever has this for a proxy is
+    /// seen here when it wants to reach another host.
+    pub(super) fn strange(&self) -> Vec<String> {
+        let mut strange = self.strange.lock().unwrap();
+        std::iter::from_fn(|| strange.try_recv().ok()).collect()
+    }
+
+    /// The line with the key of each request, by now.
+    pub(super) fn keys(&self) -> Vec<String> {
+        let mut keys = self.keys.lock().unwrap();
+        std::iter::from_fn(|| keys.try_recv().ok()).collect()
+    }
+
+    /// Waits until somebody has asked it something.
+    pub(super) async fn asked(&self) {
+        let asked = async {
+            while self.requests() == 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(super::PATIENCE, asked).await.expect("a request");
+    }
 }
 
-async fn serve(
-    stream: TcpStream,
-    script: Arc<Script>,
-    count: Arc<AtomicUsize>,
-    to: mpsc::UnboundedSender<String>,
-) {
+async fn serve(stream: TcpStream, shared: Shared) {
     let mut stream = BufReader::new(stream);
-    let mut head = String::new();
-    let mut length = 0;
+    let Some((head, body)) = request(&mut stream).await else { return };
+    let asked = |path: &str| {
+        head.starts_with(&format!("POST {path} ")) || head.starts_with(&format!("POST {path}?"))
+    };
+    let answer = match (asked("/v1/messages"), asked("/v1/responses")) {
+        (true, _) => anthropic::answer,
+        (_, true) => responses::answer,
+        _ => {
+            drop(shared.strange.send(head.lines().next().unwrap_or_default().to_owned()));
+            let none = response(404, "application/json", "", "{}");
+            drop(stream.get_mut().write_all(none.as_bytes()).await);
+            return;
+        }
+    };
+    let key = head.lines().find(|line| line.to_lowercase().starts_with("authorization:"));
+    drop(shared.keys.send(key.unwrap_or_default().to_owned()));
+    let nth = shared.count.fetch_add(1, Ordering::SeqCst);
+    let reply = (shared.script)(nth, &body);
+    drop(shared.bodies.send(body.clone()));
+    match answer(&reply, nth, &body) {
+        None => std::future::pending().await,
+        Some(Answer::Whole(text)) => {
+            drop(stream.get_mut().write_all(text.as_bytes()).await);
+            drop(stream.get_mut().shutdown().await);
+        }
+        Some(Answer::Open(text)) => {
+            drop(stream.get_mut().write_all(text.as_bytes()).await);
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// One request: its head, and its body as text.
+async fn request(stream: &mut BufReader<TcpStream>) -> Option<(String, String)> {
+    let (mut head, mut length) = (String::new(), 0);
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
-            return;
+            return None;
         }
         if line.trim().is_empty() {
             break;
@@ -105,99 +202,42 @@ async fn serve(
         head.push_str(&line);
     }
     let mut body = vec![0; length];
-    if stream.read_exact(&mut body).await.is_err() {
-        return;
-    }
-    let body = String::from_utf8_lossy(&body).into_owned();
-    let answer = if head.starts_with("POST /v1/messages?") || head.starts_with("POST /v1/messages ")
-    {
-        let nth = count.fetch_add(1, Ordering::SeqCst);
-        let reply = script(nth, &body);
-        drop(to.send(body.clone()));
-        match answer(&reply, nth, &body) {
-            Some(answer) => answer,
-            None => std::future::pending().await,
-        }
-    } else {
-        response(404, "application/json", "", "{}")
-    };
-    drop(stream.get_mut().write_all(answer.as_bytes()).await);
-    drop(stream.get_mut().shutdown().await);
+    stream.read_exact(&mut body).await.ok()?;
+    Some((head, String::from_utf8_lossy(&body).into_owned()))
 }
 
-fn response(status: u16, kind: &str, headers: &str, body: &str) -> String {
+pub(super) fn response(status: u16, kind: &str, headers: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status} Said\r\ncontent-type: {kind}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     )
 }
 
-fn error(status: u16, kind: &str, headers: &str) -> String {
-    let body = json!({"type": "error", "error": {"type": kind, "message": "scripted"}});
-    response(status, "application/json", headers, &body.to_string())
+/// Server-sent events, as one answer.
+pub(super) fn events(events: &[Value]) -> String {
+    response(200, "text/event-stream", "", &lines(events))
 }
 
-fn answer(reply: &Reply, nth: usize, body: &str) -> Option<String> {
-    Some(match reply {
-        Reply::Result => use_tool(nth, "StructuredOutput", &result(body, None)),
-        Reply::ResultFor(order) => use_tool(nth, "StructuredOutput", &result(body, Some(order))),
-        Reply::Bash(command) => use_tool(nth, "Bash", &json!({"command": command})),
-        Reply::Text(text) => say(nth, text),
-        Reply::Error { status, kind } => error(*status, kind, ""),
-        Reply::UsageLimit { reset } => error(
-            429,
-            "rate_limit_error",
-            &format!(
-                "anthropic-ratelimit-unified-status: rejected\r\n\
-                 anthropic-ratelimit-unified-reset: {reset}\r\n\
-                 anthropic-ratelimit-unified-representative-claim: five_hour\r\n"
-            ),
-        ),
-        Reply::Stall => return None,
-    })
+/// The beginning of an answer that never ends.
+pub(super) fn open_events(events: &[Value]) -> Answer {
+    let head = "HTTP/1.1 200 Said\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+    Answer::Open(format!("{head}{}", lines(events)))
+}
+
+fn lines(events: &[Value]) -> String {
+    let name = |event: &Value| event["type"].as_str().unwrap_or_default().to_owned();
+    events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", name(event))).collect()
 }
 
 /// A result for the order whose facts stand last in the request.
-fn result(body: &str, order: Option<&str>) -> Value {
+pub(super) fn result(body: &str, order: Option<&str>) -> Value {
     let fact = |name: &str| {
         let (_, rest) = body.rsplit_once(&format!("\\n{name}: ")).unwrap_or_default();
         rest.split("\\n").next().unwrap_or_default().to_owned()
     };
-    json!({
+    serde_json::json!({
         "order": order.map_or_else(|| fact("Order"), str::to_owned),
         "gen": fact("Generation").parse::<u64>().unwrap_or(0),
         "nonce": fact("Nonce"), "verdict": "done", "why": "scripted", "artifacts": [],
     })
-}
-
-fn use_tool(nth: usize, name: &str, input: &Value) -> String {
-    let block =
-        json!({"type": "tool_use", "id": format!("toolu_{nth}"), "name": name, "input": {}});
-    let delta = json!({"type": "input_json_delta", "partial_json": input.to_string()});
-    events(nth, &block, &delta, "tool_use")
-}
-
-fn say(nth: usize, text: &str) -> String {
-    let block = json!({"type": "text", "text": ""});
-    events(nth, &block, &json!({"type": "text_delta", "text": text}), "end_turn")
-}
-
-fn events(nth: usize, block: &Value, delta: &Value, stop: &str) -> String {
-    let usage = json!({"input_tokens": 100, "output_tokens": 1,
-        "cache_creation_input_tokens": 0, "cache_read_input_tokens": 10});
-    let events = [
-        json!({"type": "message_start", "message": {"id": format!("msg_{nth}"), "type": "message",
-            "role": "assistant", "model": "claude-opus-5-5", "content": [], "stop_reason": null,
-            "stop_sequence": null, "usage": usage}}),
-        json!({"type": "content_block_start", "index": 0, "content_block": block}),
-        json!({"type": "content_block_delta", "index": 0, "delta": delta}),
-        json!({"type": "content_block_stop", "index": 0}),
-        json!({"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": null},
-            "usage": {"output_tokens": 50}}),
-        json!({"type": "message_stop"}),
-    ];
-    let name = |event: &Value| event["type"].as_str().unwrap_or_default().to_owned();
-    let body: String =
-        events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", name(event))).collect();
-    response(200, "text/event-stream", "", &body)
 }

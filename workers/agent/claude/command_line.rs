@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::super::SessionPlan;
+use super::super::schema;
 use super::super::setup::Setup;
 use crate::error::{Error, Result};
 
@@ -32,27 +33,9 @@ const OWN: [(&str, &str); 12] = [
 ];
 const STALL: (&str, &str) = ("CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS", "120000");
 
-/// The shape of one order's result, as the CLI enforces it on the model. We check it again ourselves.
-fn schema() -> String {
-    serde_json::json!({
-        "type": "object",
-        "properties": {
-            "order": {"type": "string"},
-            "gen": {"type": "integer"},
-            "nonce": {"type": "string"},
-            "verdict": {"enum": ["done", "needs_work", "blocked"]},
-            "why": {"type": "string"},
-            "artifacts": {"type": "array", "items": {"type": "string"}},
-        },
-        "required": ["order", "gen", "nonce", "verdict", "why", "artifacts"],
-        "additionalProperties": false,
-    })
-    .to_string()
-}
-
 /// The arguments. Prompts are not among them: an argument is limited to 131,071 bytes and every user can read it.
 pub(super) fn args(setup: &Setup, plan: &SessionPlan) -> Vec<String> {
-    let schema = schema();
+    let schema = schema::result().to_string();
     let rounds = MOST_ROUNDS.to_string();
     let mut args: Vec<&str> = Vec::new();
     args.extend(["-p", "--input-format", "stream-json", "--output-format", "stream-json"]);

@@ -11,12 +11,20 @@ pub(super) enum Event {
         /// Version and model, for the log.
         shown: String,
     },
-    /// The model wrote something, or calls a tool.
+    /// The model wrote something.
+    Text(String),
+    /// The model calls a tool.
+    Tool(String),
+    /// A tool failed, or was not allowed.
+    ToolFailed(String),
+    /// A remark.
     Shown(String),
     /// The CLI's own message in the model's place: an error code such as `authentication_failed`.
     Synthetic(String),
     /// A request to the model failed and will be made again.
     Retry(Retry),
+    /// The account's limit is near.
+    LimitNear(String),
     /// The account's limit refuses requests.
     LimitReached {
         /// Unix seconds at which it ends.
@@ -101,7 +109,7 @@ fn system(value: &Value) -> Event {
             ),
         },
         "api_retry" => Event::Retry(retry(value)),
-        "permission_denied" => Event::Shown(format!("denied: {}", text(value, "/tool_name"))),
+        "permission_denied" => Event::ToolFailed(format!("denied: {}", text(value, "/tool_name"))),
         "model_fallback" => Event::Shown(format!(
             "falls back from {} to {}",
             text(value, "/original_model"),
@@ -131,7 +139,7 @@ fn limit(value: &Value) -> Event {
         "rejected" => {
             Event::LimitReached { resets_at: info["resetsAt"].as_f64().map(|at| at as u64) }
         }
-        "allowed_warning" => Event::Shown(format!(
+        "allowed_warning" => Event::LimitNear(format!(
             "usage limit {} is near: {} used",
             text(info, "/rateLimitType"),
             info["utilization"]
@@ -149,8 +157,8 @@ fn assistant(value: &Value) -> Vec<Event> {
     let content = value.pointer("/message/content").and_then(Value::as_array);
     for block in content.into_iter().flatten() {
         events.push(match text(block, "/type") {
-            "text" => Event::Shown(text(block, "/text").to_owned()),
-            "tool_use" => Event::Shown(tool(block)),
+            "text" => Event::Text(text(block, "/text").to_owned()),
+            "tool_use" => Event::Tool(tool(block)),
             _ => Event::Quiet,
         });
     }
@@ -171,7 +179,7 @@ fn user(value: &Value) -> Vec<Event> {
         .into_iter()
         .flatten()
         .filter(failed)
-        .map(|block| Event::Shown(format!("tool failed: {}", text(block, "/content"))))
+        .map(|block| Event::ToolFailed(format!("tool failed: {}", text(block, "/content"))))
         .collect();
     events.push(Event::Quiet);
     events

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::super::one_line;
-use super::event::text;
-use crate::failure::{Class, Failure};
+use super::super::event;
+use super::super::fault::{Fault, Found};
+use super::event::{Retry, text};
 
 /// What was heard during the turn, before its result.
 #[derive(Debug, Default, Clone)]
@@ -13,58 +13,68 @@ pub(super) struct Hints {
     pub(super) limit: Option<Option<u64>>,
     /// The last error code the CLI put in the model's place.
     pub(super) code: String,
-    /// An earlier turn of the same session came to a good end, so that login, model and flags are right.
-    pub(super) proven: bool,
 }
 
-/// The failure that `result` tells of, `None` when it tells of none.
-pub(super) fn failure(result: &Value, hints: &Hints) -> Option<Failure> {
+/// What `result` tells of that went wrong, `None` when it tells of nothing.
+pub(super) fn found(result: &Value, hints: &Hints) -> Option<Found> {
     let subtype = text(result, "/subtype");
     let plain = matches!(subtype, "success" | "") && text(result, "/stop_reason") != "refusal";
     let failed = result["is_error"].as_bool().unwrap_or(false);
     if !failed && plain {
         return None;
     }
-    let evidence = evidence(result, hints);
-    let (class, session_over) = charge(result, hints);
-    let until = hints.limit.flatten().filter(|_| class == Class::Env);
-    Some(Failure { class, evidence, until, session_over })
+    let mut found = Found::new(fault(result, hints), evidence(result, hints));
+    found.until = hints.limit.flatten();
+    Some(found)
 }
 
-/// Who is charged, and whether the session is of any further use.
-fn charge(result: &Value, hints: &Hints) -> (Class, bool) {
-    let status = result["api_error_status"].as_u64();
-    let code = hints.code.as_str();
+/// The same for a request that failed and will be made again.
+pub(super) fn retry(retry: &Retry) -> event::Retry {
+    let fault = match retry.error.as_str() {
+        "authentication_failed" => Fault::Login,
+        "billing_error" => Fault::Billing,
+        _ => retry.status.and_then(Fault::of_status).unwrap_or(Fault::Network),
+    };
+    let found = Found::new(fault, retry.shown.clone());
+    event::Retry { found, delay_ms: Some(retry.delay_ms) }
+}
+
+fn fault(result: &Value, hints: &Hints) -> Fault {
     if text(result, "/stop_reason") == "refusal" {
-        return (Class::Work, false);
+        return Fault::Refusal;
     }
     match text(result, "/subtype") {
-        "error_max_turns" | "error_max_structured_output_retries" => return (Class::Work, false),
-        // The budget is the whole session's: every further message would be refused at once.
-        "error_max_budget_usd" => return (Class::Work, true),
+        "error_max_turns" => return Fault::Rounds,
+        "error_max_structured_output_retries" => return Fault::BadResult,
+        "error_max_budget_usd" => return Fault::Budget,
         _ => {}
     }
-    // A context that is full stays full.
     if matches!(text(result, "/terminal_reason"), "prompt_too_long" | "blocking_limit") {
-        return (Class::Work, true);
+        return Fault::ContextFull;
     }
-    let limit = hints.limit.is_some() || text(result, "/api_error") == "usage_limit_reached";
-    match (status, code) {
-        _ if limit => (Class::Env, true),
-        (Some(401 | 402 | 403 | 404 | 429), _) => (Class::Env, true),
-        (_, "authentication_failed" | "billing_error" | "model_not_found" | "rate_limit") => {
-            (Class::Env, true)
-        }
-        (_, "max_output_tokens") => (Class::Work, false),
-        // A request the model's server does not understand: the set-up's fault, unless the set-up has been seen to
-        // work; then it is what this conversation has grown to.
-        (Some(400..=499), _) | (_, "invalid_request") if hints.proven => (Class::Work, true),
-        (Some(400..=499), _) | (_, "invalid_request") => (Class::Env, true),
-        (Some(500..=599), _) | (_, "server_error" | "overloaded") => (Class::Env, false),
-        _ if text(result, "/terminal_reason") == "api_error" => (Class::Env, false),
-        (None, "unknown") => (Class::Env, false),
-        _ => (Class::Crash, false),
+    if hints.limit.is_some() || text(result, "/api_error") == "usage_limit_reached" {
+        return Fault::UsageLimit;
     }
+    let by_status = result["api_error_status"].as_u64().and_then(Fault::of_status);
+    let exact = match hints.code.as_str() {
+        "authentication_failed" => Some(Fault::Login),
+        "billing_error" => Some(Fault::Billing),
+        "model_not_found" => Some(Fault::NoSuchModel),
+        "rate_limit" => Some(Fault::RateLimit),
+        "max_output_tokens" => Some(Fault::Truncated),
+        _ => None,
+    };
+    let rough = match hints.code.as_str() {
+        "invalid_request" => Some(Fault::BadRequest),
+        "overloaded" => Some(Fault::Overloaded),
+        _ => None,
+    };
+    // With a status of its own the server answered; without one its `server_error` is a connection that was lost.
+    let by_reason = match (hints.code.as_str(), text(result, "/terminal_reason")) {
+        ("server_error" | "unknown", _) | (_, "api_error") => Fault::Network,
+        _ => Fault::Died,
+    };
+    exact.or(by_status).or(rough).unwrap_or(by_reason)
 }
 
 /// The codes first, then the words: one line.
@@ -84,7 +94,7 @@ fn evidence(result: &Value, hints: &Hints) -> String {
         "" => text(result, "/errors/0"),
         words => words,
     };
-    one_line(&format!("{}: {words}", said.join(", ")), 400)
+    format!("{}: {words}", said.join(", "))
 }
 
 #[cfg(test)]
@@ -92,9 +102,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn charged(result: &Value, code: &str) -> Option<(Class, bool)> {
+    fn fault_of(result: &Value, code: &str) -> Option<Fault> {
         let hints = Hints { code: code.to_owned(), ..Hints::default() };
-        failure(result, &hints).map(|failure| (failure.class, failure.session_over))
+        found(result, &hints).map(|found| found.fault)
     }
 
     fn api(status: Option<u64>) -> Value {
@@ -104,40 +114,39 @@ mod tests {
 
     #[test]
     fn is_error_comes_before_the_word_success() {
-        assert_eq!(charged(&json!({"subtype": "success", "is_error": false}), ""), None);
-        assert_eq!(charged(&json!({}), ""), None);
-        assert!(charged(&json!({"subtype": "success", "is_error": true}), "").is_some());
-        assert!(charged(&json!({"subtype": "error_during_execution"}), "").is_some());
+        assert_eq!(fault_of(&json!({"subtype": "success", "is_error": false}), ""), None);
+        assert_eq!(fault_of(&json!({}), ""), None);
+        assert!(fault_of(&json!({"subtype": "success", "is_error": true}), "").is_some());
+        assert!(fault_of(&json!({"subtype": "error_during_execution"}), "").is_some());
     }
 
     #[test]
-    fn every_row_of_the_table_is_charged_to_the_right_party() {
-        let (env, work, crash) = (Class::Env, Class::Work, Class::Crash);
+    fn every_result_is_the_right_row_of_the_table() {
         let subtype = |name: &str| json!({"subtype": name, "is_error": true});
         let reason = |name: &str| json!({"is_error": true, "terminal_reason": name});
         let rows = [
-            ("overloaded", api(Some(529)), "overloaded", (env, false)),
-            ("server error", api(Some(500)), "server_error", (env, false)),
-            ("network", api(None), "server_error", (env, false)),
-            ("cut stream", api(None), "unknown", (env, false)),
-            ("short rate limit", api(Some(429)), "rate_limit", (env, true)),
-            ("login", api(Some(401)), "authentication_failed", (env, true)),
-            ("forbidden", api(Some(403)), "", (env, true)),
-            ("no key", api(None), "authentication_failed", (env, true)),
-            ("billing", api(Some(400)), "billing_error", (env, true)),
-            ("model", api(Some(404)), "model_not_found", (env, true)),
-            ("bad request", api(Some(400)), "invalid_request", (env, true)),
-            ("context", reason("prompt_too_long"), "invalid_request", (work, true)),
-            ("prompt", reason("blocking_limit"), "", (work, true)),
-            ("rounds", subtype("error_max_turns"), "", (work, false)),
-            ("budget", subtype("error_max_budget_usd"), "", (work, true)),
-            ("schema", subtype("error_max_structured_output_retries"), "", (work, false)),
-            ("refusal", json!({"is_error": true, "stop_reason": "refusal"}), "", (work, false)),
-            ("truncated", json!({"is_error": true}), "max_output_tokens", (work, false)),
-            ("died", subtype("error_during_execution"), "", (crash, false)),
+            ("overloaded", api(Some(529)), "overloaded", Fault::Overloaded),
+            ("server error", api(Some(500)), "server_error", Fault::Overloaded),
+            ("network", api(None), "server_error", Fault::Network),
+            ("cut stream", api(None), "unknown", Fault::Network),
+            ("short rate limit", api(Some(429)), "rate_limit", Fault::RateLimit),
+            ("login", api(Some(401)), "authentication_failed", Fault::Login),
+            ("forbidden", api(Some(403)), "", Fault::Login),
+            ("no key", api(None), "authentication_failed", Fault::Login),
+            ("billing", api(Some(400)), "billing_error", Fault::Billing),
+            ("model", api(Some(404)), "model_not_found", Fault::NoSuchModel),
+            ("bad request", api(Some(400)), "invalid_request", Fault::BadRequest),
+            ("context", reason("prompt_too_long"), "invalid_request", Fault::ContextFull),
+            ("prompt", reason("blocking_limit"), "", Fault::ContextFull),
+            ("rounds", subtype("error_max_turns"), "", Fault::Rounds),
+            ("budget", subtype("error_max_budget_usd"), "", Fault::Budget),
+            ("schema", subtype("error_max_structured_output_retries"), "", Fault::BadResult),
+            ("refusal", json!({"is_error": true, "stop_reason": "refusal"}), "", Fault::Refusal),
+            ("truncated", json!({"is_error": true}), "max_output_tokens", Fault::Truncated),
+            ("died", subtype("error_during_execution"), "", Fault::Died),
         ];
         for (row, result, code, expected) in rows {
-            assert_eq!(charged(&result, code), Some(expected), "{row}");
+            assert_eq!(fault_of(&result, code), Some(expected), "{row}");
         }
     }
 
@@ -146,22 +155,8 @@ mod tests {
         let mut result = api(Some(429));
         result["api_error"] = json!("usage_limit_reached");
         let hints = Hints { limit: Some(Some(1_800_000_000)), ..Hints::default() };
-        let failure = failure(&result, &hints).unwrap();
-        assert_eq!((failure.class, failure.session_over), (Class::Env, true));
-        assert_eq!(failure.until, Some(1_800_000_000));
-        assert!(failure.evidence.contains("usage_limit_reached"), "{}", failure.evidence);
-    }
-
-    #[test]
-    fn a_bad_request_after_a_good_turn_is_not_the_set_ups_fault() {
-        let hints = Hints { code: "invalid_request".to_owned(), proven: true, limit: None };
-        assert_eq!(failure(&api(Some(400)), &hints).unwrap().class, Class::Work);
-    }
-
-    #[test]
-    fn evidence_is_one_line_without_control_characters() {
-        let result = json!({"is_error": true, "result": "a\n\u{1b}[31mb"});
-        let evidence = failure(&result, &Hints::default()).unwrap().evidence;
-        assert!(!evidence.chars().any(char::is_control), "{evidence:?}");
+        let found = found(&result, &hints).unwrap();
+        assert_eq!((found.fault, found.until), (Fault::UsageLimit, Some(1_800_000_000)));
+        assert!(found.evidence.contains("usage_limit_reached"), "{}", found.evidence);
     }
 }

@@ -47,6 +47,11 @@ pub(super) fn check(floor: &Floor, trial: bool) -> Result<()> {
     tried.and(removed.map(drop))
 }
 
+/// The process that left the trial file `name` behind, if it is one.
+pub(super) fn tried_by(name: &str) -> Option<u32> {
+    name.strip_prefix("fit-")?.split('-').next()?.parse().ok()
+}
+
 fn refuse_type(root: &Path, number: u64) -> Result<()> {
     // The type is 32 bits wide; a wider field may carry its sign.
     let number = number & 0xffff_ffff;

@@ -44,10 +44,14 @@ pub(super) fn names(folder: &Path) -> Result<Vec<String>> {
 /// Goes over the same names without keeping them.
 pub(super) fn each_name(folder: &Path, mut with: impl FnMut(&str)) -> Result<()> {
     let failed = |error| Error::io("list", folder, error);
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed(error)),
+    let entries = loop {
+        match std::fs::read_dir(folder) {
+            Ok(entries) => break entries,
+            // Unlike the opening of a file, the library does not try this again by itself.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        }
     };
     for entry in entries {
         if let Some(name) = entry.map_err(failed)?.file_name().to_str() {

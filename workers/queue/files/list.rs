@@ -1,5 +1,6 @@
 //! Looking without touching: the list of orders, and one order as it stands. No lock is taken and nothing is written.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use walkdir::WalkDir;
@@ -22,12 +23,26 @@ const LOOKS: usize = 4;
 impl FileQueue {
     /// Everything in the queue's folder. Hidden names and the README are the folder's own affair.
     pub(super) fn listing(&self) -> Result<Listing> {
+        loop {
+            let interrupted = |error: &walkdir::Error| {
+                error.io_error().is_some_and(|error| error.kind() == ErrorKind::Interrupted)
+            };
+            match self.listed() {
+                Err(error) if interrupted(&error) => {}
+                listed => {
+                    return listed.map_err(|error| {
+                        let path = self.folder.display();
+                        Error::new(Fault::Failed, format!("failed to list {path}")).caused_by(error)
+                    });
+                }
+            }
+        }
+    }
+
+    fn listed(&self) -> Result<Listing, walkdir::Error> {
         let mut listing = Listing::default();
         for entry in WalkDir::new(&self.folder).min_depth(1).max_depth(1).sort_by_file_name() {
-            let entry = entry.map_err(|error| {
-                let path = self.folder.display();
-                Error::new(Fault::Failed, format!("failed to list {path}")).caused_by(error)
-            })?;
+            let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with('.') || name == "README.md" {
                 continue;
@@ -54,6 +69,11 @@ impl FileQueue {
 
     /// One order as it stands.
     pub(super) fn snapshot(&self, id: &OrderId) -> Result<Option<Order>> {
+        Ok(self.understood(id)?.map(|(order, _)| order))
+    }
+
+    /// One order as it stands, and why it can't be understood, if it can't: also where a hold hides that.
+    pub(super) fn understood(&self, id: &OrderId) -> Result<Option<(Order, Option<String>)>> {
         let Some(folder) = OrderFolder::open(&self.folder, id)? else { return Ok(None) };
         self.snapshot_of(&folder).map(Some)
     }
@@ -62,10 +82,11 @@ impl FileQueue {
     pub fn look_archived(&self, id: &OrderId) -> Result<Option<(Order, PathBuf)>> {
         let Some(path) = self.floor.archived(id).pop() else { return Ok(None) };
         let Some(folder) = OrderFolder::open_at(path.clone(), id)? else { return Ok(None) };
-        Ok(Some((self.snapshot_of(&folder)?, path)))
+        let (order, _) = self.snapshot_of(&folder)?;
+        Ok(Some((order, path)))
     }
 
-    fn snapshot_of(&self, folder: &OrderFolder) -> Result<Order> {
+    fn snapshot_of(&self, folder: &OrderFolder) -> Result<(Order, Option<String>)> {
         let id = &folder.id;
         let (mut found, mut journal) = (state_file::read(folder)?, Journal::read(folder)?);
         // The word first, then the journal, then the word again: else a move between the two would look like a
@@ -82,6 +103,7 @@ impl FileQueue {
         let mut hold = hold::read(folder)?;
         let finding = find(id, &self.options.pipeline, &journal, &found);
         let mut history = journal.unwrap_or_default().history;
+        let mut fault = None;
         let state = match finding {
             Finding::Stands(state) | Finding::Redo(state) => state,
             Finding::Edited(state) | Finding::Adopt(state) => {
@@ -93,6 +115,7 @@ impl FileQueue {
                 state
             }
             Finding::Broken(why) => {
+                fault = Some(why.clone());
                 hold.get_or_insert(why);
                 match found {
                     Found::Word(word, _) => word,
@@ -100,6 +123,6 @@ impl FileQueue {
                 }
             }
         };
-        Ok(Order { id: id.clone(), state, request, history, hold })
+        Ok((Order { id: id.clone(), state, request, history, hold }, fault))
     }
 }

@@ -86,6 +86,14 @@ pub(super) fn lives(floor: &Floor, worker: &WorkerId) -> Result<bool> {
     Ok(!rebooted && !told.lines().any(|line| line == "ended") && runs(worker))
 }
 
+/// True for a worker that said itself that it ended: nothing of it is left to look after.
+pub(super) fn ended_well(floor: &Floor, worker: &WorkerId) -> bool {
+    let mut told = String::new();
+    let read = open(&lock_path(floor, worker), false, false)
+        .and_then(|file| file.take(4096).read_to_string(&mut told));
+    read.is_ok() && told.lines().any(|line| line == "ended")
+}
+
 /// True when the very process of that worker runs. Where /proc can't be read it is no witness, and the lock decides.
 fn runs(worker: &WorkerId) -> bool {
     process::start_time(std::process::id()).is_some()
@@ -124,7 +132,8 @@ pub(super) fn forget(floor: &Floor, worker: &WorkerId) -> Result<()> {
     Ok(())
 }
 
-fn lock_path(floor: &Floor, worker: &WorkerId) -> PathBuf {
+/// The file whose lock that worker holds while it lives.
+pub(super) fn lock_path(floor: &Floor, worker: &WorkerId) -> PathBuf {
     floor.workers().join(format!("{worker}.lock"))
 }
 
@@ -170,6 +179,18 @@ mod tests {
         make_folder(&floor.workers()).unwrap();
         std::fs::write(lock_path(&floor, &worker), "boot of-yesterday\n").unwrap();
         assert!(!lives(&floor, &worker).unwrap());
+    }
+
+    #[test]
+    fn two_workers_that_draw_the_same_id_get_two() {
+        let folder = tempfile::tempdir().unwrap();
+        let floor = floor(&folder);
+        fastrand::seed(7);
+        let first = enlist(&floor, "spec").unwrap();
+        fastrand::seed(7);
+        let second = enlist(&floor, "spec").unwrap();
+        assert_ne!(first.worker, second.worker);
+        assert!(lives(&floor, &first.worker).unwrap() && lives(&floor, &second.worker).unwrap());
     }
 
     #[test]

@@ -53,7 +53,11 @@ mod persons;
 mod several;
 mod moves;
 mod sweep;
+mod survey;
+mod mend;
 mod recover;
+
+pub use survey::Survey;
 
 /// What the queue has to be told.
 #[derive(Debug, Clone)]
@@ -118,6 +122,16 @@ impl FileQueue {
         fitness::check(&floor, options.trial)?;
         let index = Index::new(floor.ready(), options.rules.ageing_secs);
         Ok(Arc::new(Self { folder, floor, id: identity.queue, index, options }))
+    }
+
+    /// Refuses (kind `DiskFull`) when `folder` has less room than is to be kept free. `folder` exists.
+    pub fn check_room(folder: &Path, free_mib: u64) -> Result<()> {
+        disk::check(folder, free_mib)
+    }
+
+    /// The lock file that a live worker holds.
+    pub fn lock_of(&self, worker: &WorkerId) -> PathBuf {
+        liveness::lock_path(&self.floor, worker)
     }
 
     /// The queue's id, a UUID: its worktrees are kept under this name.

@@ -9,7 +9,7 @@ use super::ready::Marker;
 use super::reconcile::{Standing, reconcile};
 use super::{FileQueue, claims, disk, hold, liveness, request, state_file};
 use crate::error::{Error, Kind, Result};
-use crate::history::Entry;
+use crate::history::{Entry, History};
 use crate::holder::Holder;
 use crate::order::OrderId;
 use crate::queue::rest::rests;
@@ -220,13 +220,16 @@ impl FileQueue {
         standing: &Standing,
     ) -> Result<Option<Marker>> {
         let history = &standing.journal.history;
-        let taken =
-            history.open.is_some() || self.options.pipeline.taker(&standing.state).is_none();
-        if taken || hold::read(folder)?.is_some() {
+        if !self.is_free(&standing.state, history) || hold::read(folder)?.is_some() {
             return Ok(None);
         }
         let (priority, wanted) = request::wanted(folder)?;
         Ok(Some(Marker::of(&folder.id, priority, wanted, history)))
+    }
+
+    /// True for an order that somebody may claim, unless it is on hold.
+    pub(super) fn is_free(&self, state: &State, history: &History) -> bool {
+        history.open.is_none() && self.options.pipeline.taker(state).is_some()
     }
 
     /// Makes the marker of a locked order, if it should have one. True when it was not there.

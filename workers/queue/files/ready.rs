@@ -62,6 +62,13 @@ impl Marker {
         Some(Self { priority, due, wanted, id: OrderId::parse(parts.next()?).ok()? })
     }
 
+    /// True when it leads a worker to the same order as soon: of two that are due the age does not matter (an edit by
+    /// hand gets its time only when somebody puts it on record).
+    pub(super) fn is_as_good_as(&self, other: &Self) -> bool {
+        let due = self.due == other.due || !(rests(self.due) || rests(other.due));
+        self.id == other.id && self.priority == other.priority && due
+    }
+
     /// Its name.
     pub(super) fn name(&self) -> String {
         let Self { priority, due, wanted, id } = self;

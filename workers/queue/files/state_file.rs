@@ -74,6 +74,20 @@ pub(super) fn apply(folder: &OrderFolder, state: &State) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::OrderId;
+
+    #[test]
+    fn a_rename_that_fails_and_came_to_pass_is_done_and_one_that_did_not_is_not() {
+        let queue = tempfile::tempdir().unwrap();
+        std::fs::create_dir(queue.path().join("a")).unwrap();
+        let id = OrderId::parse("a").unwrap();
+        let folder = OrderFolder::open(queue.path(), &id).unwrap().unwrap();
+        prepare(&folder, &State::IMPL).unwrap();
+        // It came to pass; asked once more, the system says that there is nothing to rename.
+        std::fs::rename(folder.path_of(STATE_NEXT), folder.path_of(STATE)).unwrap();
+        apply(&folder, &State::IMPL).unwrap();
+        assert!(apply(&folder, &State::PLAYTEST).is_err());
+    }
 
     #[test]
     fn only_blanks_and_line_ends_after_the_word_are_forgiven() {

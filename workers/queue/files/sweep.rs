@@ -1,6 +1,6 @@
 //! The sweep: every order is reconciled, and the index and the marks of claims are made again from what is found.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::floor_files::{make_folder, names, open};
@@ -10,7 +10,7 @@ use super::mutex::{self, Taken};
 use super::ready::Marker;
 use super::reconcile::reconcile;
 use super::waiting::still_waits;
-use super::{FileQueue, claims, liveness, request};
+use super::{FileQueue, claims, fitness, liveness, request};
 use crate::error::Result;
 use crate::holder::WorkerId;
 use crate::order::OrderId;
@@ -19,7 +19,6 @@ use crate::queue::Swept;
 use crate::state::State;
 
 /// What was in the index and in the lists of claims when the sweep began.
-#[derive(Default)]
 struct Before {
     markers: HashMap<OrderId, Vec<(State, String)>>,
     marks: HashMap<OrderId, Vec<WorkerId>>,
@@ -42,6 +41,13 @@ impl Before {
             waiting: self.waiting.remove(id).unwrap_or_default(),
         }
     }
+}
+
+/// The index as it is: the markers of each order, and names that can't be markers. Each with the state of its folder.
+#[derive(Debug, Default)]
+pub(super) struct Markers {
+    pub(super) of: HashMap<OrderId, Vec<(State, String)>>,
+    pub(super) rubbish: Vec<(State, String)>,
 }
 
 impl FileQueue {
@@ -83,7 +89,8 @@ impl FileQueue {
         Ok(Some(swept))
     }
 
-    fn only_sweeper(&self) -> Result<Option<Held>> {
+    /// The lock of whoever makes the index anew; `None` when somebody is at it.
+    pub(super) fn only_sweeper(&self) -> Result<Option<Held>> {
         make_folder(&self.floor.run())?;
         let path = self.floor.run().join("sweeper.lock");
         let file = match open(&path, true, true) {
@@ -98,18 +105,9 @@ impl FileQueue {
 
     /// Reads the index and the lists of claims; names that can't be markers go at once.
     fn before(&self, swept: &mut Swept) -> Result<Before> {
-        let mut before = Before::default();
-        for name in names(self.index.root())? {
-            let Ok(state) = State::parse(&name) else { continue };
-            for name in names(&self.index.folder(&state))? {
-                match Marker::parse(&name) {
-                    Some(marker) => {
-                        before.markers.entry(marker.id).or_default().push((state.clone(), name));
-                    }
-                    None => swept.removed += usize::from(self.index.remove(&state, &name)?),
-                }
-            }
-        }
+        let Markers { of: markers, rubbish } = self.markers_there()?;
+        swept.removed += self.remove_markers(&rubbish)?;
+        let mut before = Before { markers, marks: HashMap::new(), waiting: HashMap::new() };
         for worker in liveness::known(&self.floor)? {
             for id in claims::of(&self.floor, &worker)? {
                 before.marks.entry(id).or_default().push(worker.clone());
@@ -119,6 +117,23 @@ impl FileQueue {
             before.waiting.entry(id).or_default().push((state, key));
         }
         Ok(before)
+    }
+
+    /// Reads the whole index.
+    pub(super) fn markers_there(&self) -> Result<Markers> {
+        let mut there = Markers::default();
+        for name in names(self.index.root())? {
+            let Ok(state) = State::parse(&name) else { continue };
+            for name in names(&self.index.folder(&state))? {
+                match Marker::parse(&name) {
+                    Some(marker) => {
+                        there.of.entry(marker.id).or_default().push((state.clone(), name));
+                    }
+                    None => there.rubbish.push((state.clone(), name)),
+                }
+            }
+        }
+        Ok(there)
     }
 
     /// One order. Its markers and marks change only under its lock, so what we do here can't cross anybody.
@@ -190,7 +205,8 @@ impl FileQueue {
         Ok(())
     }
 
-    fn remove_markers(&self, markers: &[(State, String)]) -> Result<usize> {
+    /// Takes markers away; how many there were.
+    pub(super) fn remove_markers(&self, markers: &[(State, String)]) -> Result<usize> {
         let mut removed = 0;
         for (state, name) in markers {
             removed += usize::from(self.index.remove(state, name)?);
@@ -206,16 +222,28 @@ impl FileQueue {
         Ok(self.floor.tmp().join(builder.as_str()))
     }
 
-    /// Takes away what dead processes were building. Nothing of it was ever acknowledged.
-    fn reap_tmp(&self) -> Result<()> {
-        let names: HashSet<String> = names(&self.floor.tmp())?.into_iter().collect();
-        for name in names {
-            let Ok(builder) = WorkerId::parse(&name) else { continue };
-            if process::start_time(builder.pid()) != Some(builder.start_time()) {
-                let path = self.floor.tmp().join(&name);
-                if let Err(error) = std::fs::remove_dir_all(&path) {
-                    tracing::warn!(path = %path.display(), %error, "could not take away a leftover");
+    /// What processes that are gone were building under `tmp/`: its names say which process that was.
+    pub(super) fn half_built(&self) -> Result<Vec<std::path::PathBuf>> {
+        let mut half_built: Vec<_> = names(&self.floor.tmp())?
+            .into_iter()
+            .filter(|name| match WorkerId::parse(name) {
+                Ok(builder) => process::start_time(builder.pid()) != Some(builder.start_time()),
+                Err(_) => {
+                    fitness::tried_by(name).is_some_and(|pid| process::start_time(pid).is_none())
                 }
+            })
+            .map(|name| self.floor.tmp().join(name))
+            .collect();
+        half_built.sort();
+        Ok(half_built)
+    }
+
+    /// Takes away what dead processes were building. Nothing of it was ever acknowledged.
+    pub(super) fn reap_tmp(&self) -> Result<()> {
+        for path in self.half_built()? {
+            let removed = std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path));
+            if let Err(error) = removed {
+                tracing::warn!(path = %path.display(), %error, "could not take away a leftover");
             }
         }
         Ok(())

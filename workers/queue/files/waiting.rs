@@ -5,6 +5,7 @@
 //! Setting aside and waking are renames, each at once here or there. Who sets an order aside looks once more afterwards at
 //! what it waits for, and who makes that happen wakes afterwards: one of the two sees the other.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -130,6 +131,14 @@ pub(super) fn still_waits(request: &Request, key: &str) -> bool {
     }
 }
 
+/// True when one of the marks that set an order aside, each with its state and key, still holds for it.
+pub(super) fn is_set_aside(order: &Order, marks: &[(State, String)]) -> bool {
+    marks.iter().any(|(state, key)| {
+        *state == order.state
+            && order.request.as_ref().is_ok_and(|request| still_waits(request, key))
+    })
+}
+
 impl FileQueue {
     pub(super) fn waiting(&self) -> Waiting<'_> {
         Waiting { root: self.floor.root().join("waiting"), index: &self.index }
@@ -212,26 +221,43 @@ impl FileQueue {
     pub(super) fn still_waiting(&self) -> Result<Vec<(OrderId, State, String)>> {
         let mut still = Vec::new();
         for key in self.waiting().keys()? {
-            let need = key.split_once('@').and_then(|(id, state)| {
-                Some((OrderId::parse(id).ok()?, State::parse(state).ok()?))
-            });
-            let waits = match (need, phase_of(&key)) {
-                (Some((id, wanted)), _) => !self.has_reached(&id, &wanted),
-                (None, Some((phase, plan))) => {
-                    let tallies = self.tallies(plan)?;
-                    let gate = self.options.rules.phase_gate;
-                    tallies.iter().any(|tally| tally.phase == phase && !tally.opens(gate))
-                }
-                (None, None) => false,
-            };
-            if waits {
+            if self.is_met(&key)? {
+                self.waiting().wake(&key)?;
+            } else {
                 let waiting = self.waiting().of(&key)?;
                 still.extend(waiting.into_iter().map(|(s, m)| (m.id, s, key.clone())));
-            } else {
-                self.waiting().wake(&key)?;
             }
         }
         Ok(still)
+    }
+
+    /// Those that wait for something that has not happened, with their state and what it is. Nothing is touched.
+    pub(super) fn rightly_waiting(&self) -> Result<HashMap<OrderId, Vec<(State, String)>>> {
+        let mut still: HashMap<_, Vec<_>> = HashMap::new();
+        for key in self.waiting().keys()? {
+            if !self.is_met(&key)? {
+                for (state, marker) in self.waiting().of(&key)? {
+                    still.entry(marker.id).or_default().push((state, key.clone()));
+                }
+            }
+        }
+        Ok(still)
+    }
+
+    /// True when what `key` names has happened, or can't be told.
+    fn is_met(&self, key: &str) -> Result<bool> {
+        let need = key
+            .split_once('@')
+            .and_then(|(id, state)| Some((OrderId::parse(id).ok()?, State::parse(state).ok()?)));
+        Ok(match (need, phase_of(key)) {
+            (Some((id, wanted)), _) => self.has_reached(&id, &wanted),
+            (None, Some((phase, plan))) => {
+                let gate = self.options.rules.phase_gate;
+                let tallies = self.tallies(plan)?;
+                !tallies.iter().any(|tally| tally.phase == phase && !tally.opens(gate))
+            }
+            (None, None) => true,
+        })
     }
 
     /// The keys of phases that somebody waits for.

@@ -1,8 +1,12 @@
 //! Conversations as they were recorded, and what the driver makes of them.
 
+use super::super::super::Said;
 use super::*;
+use crate::failure::{Class, TurnEnd};
+use crate::holder::SessionId;
+use crate::order::OrderId;
+use crate::process::Ended;
 use crate::verdict::Verdict;
-use serde_json::json;
 
 fn turn(order: &str, generation: u64) -> Turn {
     Turn {
@@ -15,10 +19,34 @@ fn turn(order: &str, generation: u64) -> Turn {
     }
 }
 
+fn plan() -> SessionPlan {
+    SessionPlan {
+        session: SessionId::fresh(),
+        stage: "implement".to_owned(),
+        nonce: "nonce".to_owned(),
+        dir: "/session".into(),
+        cookie: "test".to_owned(),
+        brief: "b".to_owned(),
+        orders: Vec::new(),
+        folders: Vec::new(),
+    }
+}
+
+impl Conversation {
+    /// Gives a turn, as a session does.
+    fn begin(&mut self, turn: &Turn) -> bool {
+        let begun = self.talk.begin(turn);
+        if begun {
+            self.tell(turn);
+        }
+        begun
+    }
+}
+
 fn begun(order: &str, generation: u64) -> Conversation {
-    let mut talk = Conversation::new("nonce");
-    assert!(talk.begin(&turn(order, generation)));
-    talk
+    let mut conversation = Conversation::new(&plan());
+    assert!(conversation.begin(&turn(order, generation)));
+    conversation
 }
 
 fn line(value: &Value) -> Vec<u8> {
@@ -44,7 +72,7 @@ fn said(talk: &mut Conversation, events: &[Value]) -> Vec<Said> {
     for event in events {
         assert_eq!(talk.hear(&line(event)), Then::GoOn);
     }
-    std::iter::from_fn(|| talk.say()).filter(|said| !matches!(said, Said::Heard(_))).collect()
+    std::iter::from_fn(|| talk.talk.say()).filter(|said| !matches!(said, Said::Heard(_))).collect()
 }
 
 fn end(said: &[Said]) -> &TurnEnd {
@@ -65,7 +93,7 @@ fn a_checked_structured_output_is_testimony_and_is_counted_once() {
     };
     assert_eq!((order.as_str(), testimony.verdict), ("a", Verdict::Done));
     assert_eq!((usage.input_tokens, usage.cost_usd), (Some(10), Some(0.5)));
-    assert_eq!(talk.unknown()["result without a turn"], 1);
+    assert_eq!(talk.talk.unknown()["result without a turn"], 1);
 }
 
 #[test]
@@ -119,7 +147,7 @@ fn a_late_result_of_the_turn_before_does_not_end_the_next_one() {
     assert!(talk.begin(&turn("b", 1)));
     let late = said(&mut talk, &[good(&output("a", 1, "nonce"))]);
     assert_eq!(late, []);
-    assert_eq!(talk.unknown()["result of an earlier turn"], 1);
+    assert_eq!(talk.talk.unknown()["result of an earlier turn"], 1);
     let own = said(&mut talk, &[init(), good(&output("b", 1, "nonce"))]);
     assert!(matches!(end(&own), TurnEnd::Testified(_)));
 }
@@ -163,7 +191,7 @@ fn the_first_retry_of_a_refused_login_ends_the_session() {
         let then = talk.hear(&line(&retry));
         assert_eq!(matches!(then, Then::Kill(_)), killed, "{status}");
         if killed {
-            let said: Vec<Said> = std::iter::from_fn(|| talk.say()).collect();
+            let said: Vec<Said> = std::iter::from_fn(|| talk.talk.say()).collect();
             let TurnEnd::Failed(failure) = end(&said) else { panic!("{said:?}") };
             assert_eq!((failure.class, failure.session_over), (Class::Env, true));
         }
@@ -173,11 +201,11 @@ fn the_first_retry_of_a_refused_login_ends_the_session() {
 #[test]
 fn an_interrupted_turn_is_never_a_success() {
     let mut talk = begun("a", 1);
-    assert!(talk.interrupt());
+    assert!(talk.talk.interrupt());
     let said = said(&mut talk, &[init(), good(&output("a", 1, "nonce"))]);
     let TurnEnd::Failed(failure) = end(&said) else { panic!("{said:?}") };
     assert_eq!((failure.class, failure.session_over), (Class::Lost, false));
-    assert!(!talk.interrupt());
+    assert!(!talk.talk.interrupt());
 }
 
 #[test]
@@ -185,8 +213,8 @@ fn an_end_without_a_result_is_a_crash_whatever_the_exit_code() {
     for ended in [Ended::Exit(0), Ended::Exit(143), Ended::Signal(9)] {
         let mut talk = begun("a", 1);
         said(&mut talk, &[init()]);
-        talk.ended(&ended, ended, "");
-        let said: Vec<Said> = std::iter::from_fn(|| talk.say()).collect();
+        talk.talk.ended(&ended, ended, "");
+        let said: Vec<Said> = std::iter::from_fn(|| talk.talk.say()).collect();
         let TurnEnd::Failed(failure) = end(&said) else { panic!("{said:?}") };
         assert_eq!((failure.class, failure.session_over), (Class::Crash, true));
         assert!(matches!(said.last(), Some(Said::Over { .. })));
@@ -196,8 +224,8 @@ fn an_end_without_a_result_is_a_crash_whatever_the_exit_code() {
 #[test]
 fn a_program_that_gives_up_before_its_first_word_is_the_environments_fault() {
     let mut talk = begun("a", 1);
-    talk.ended(&Ended::Exit(1), Ended::Exit(1), "error: unknown option");
-    let said: Vec<Said> = std::iter::from_fn(|| talk.say()).collect();
+    talk.talk.ended(&Ended::Exit(1), Ended::Exit(1), "error: unknown option");
+    let said: Vec<Said> = std::iter::from_fn(|| talk.talk.say()).collect();
     let TurnEnd::Failed(failure) = end(&said) else { panic!("{said:?}") };
     assert_eq!(failure.class, Class::Env);
     assert!(failure.evidence.contains("unknown option"), "{}", failure.evidence);
@@ -209,7 +237,7 @@ fn denied_tool_calls_are_told_and_do_not_end_the_testimony() {
     result["permission_denials"] = json!([{"tool_name": "Bash"}, {"tool_name": "Write"}]);
     let mut talk = begun("a", 1);
     let _go_on = talk.hear(&line(&result));
-    let told: Vec<Said> = std::iter::from_fn(|| talk.say()).collect();
+    let told: Vec<Said> = std::iter::from_fn(|| talk.talk.say()).collect();
     assert!(told.contains(&Said::Heard(Some("2 tool calls were denied".to_owned()))), "{told:?}");
     assert!(matches!(end(&told), TurnEnd::Testified(_)));
 }
@@ -220,11 +248,11 @@ fn unknown_events_and_junk_are_counted_and_never_fail() {
     for junk in [&b"\x00\xff\xfe"[..], b"hello", b"{\"type\":", b"{\"type\":\"brand_new\"}"] {
         assert_eq!(talk.hear(junk), Then::GoOn);
     }
-    assert_eq!((talk.unknown()["not JSON"], talk.unknown()["brand_new"]), (3, 1));
+    assert_eq!((talk.talk.unknown()["not JSON"], talk.talk.unknown()["brand_new"]), (3, 1));
     for n in 0..1000 {
         assert_eq!(talk.hear(&line(&json!({"type": format!("t{n}")}))), Then::GoOn);
     }
-    assert!(talk.unknown().len() <= 101);
+    assert!(talk.talk.unknown().len() <= 101);
     let said = said(&mut talk, &[good(&output("a", 1, "nonce"))]);
     assert!(matches!(end(&said), TurnEnd::Testified(_)));
 }
@@ -234,8 +262,8 @@ fn an_agent_that_ended_between_two_turns_is_not_the_second_orders_fault() {
     let mut talk = begun("a", 1);
     said(&mut talk, &[init(), good(&output("a", 1, "nonce"))]);
     assert!(talk.begin(&turn("b", 1)));
-    talk.ended(&"exit 0", Ended::Exit(0), "");
-    let told: Vec<Said> = std::iter::from_fn(|| talk.say()).collect();
+    talk.talk.ended(&"exit 0", Ended::Exit(0), "");
+    let told: Vec<Said> = std::iter::from_fn(|| talk.talk.say()).collect();
     let TurnEnd::Failed(failure) = end(&told) else { panic!("{told:?}") };
     assert_eq!((failure.class, failure.session_over), (Class::Lost, true));
     // One that had begun with it is charged.
@@ -243,8 +271,8 @@ fn an_agent_that_ended_between_two_turns_is_not_the_second_orders_fault() {
     said(&mut talk, &[init(), good(&output("a", 1, "nonce"))]);
     assert!(talk.begin(&turn("b", 1)));
     said(&mut talk, &[init()]);
-    talk.ended(&"exit 1", Ended::Exit(1), "");
-    let told: Vec<Said> = std::iter::from_fn(|| talk.say()).collect();
+    talk.talk.ended(&"exit 1", Ended::Exit(1), "");
+    let told: Vec<Said> = std::iter::from_fn(|| talk.talk.say()).collect();
     let TurnEnd::Failed(failure) = end(&told) else { panic!("{told:?}") };
     assert_eq!(failure.class, Class::Crash);
 }

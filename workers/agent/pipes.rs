@@ -1,7 +1,7 @@
-//! The process behind a session: its pipes on tasks of their own, its end, and its raw stream as evidence.
+//! An agent's process and its pipes, each on a task of its own; its end; and its raw stream as evidence.
 //!
-//! Tasks read and write, and meet the session in channels. So `next` loses nothing when it is dropped half-way, and
-//! `give` never waits for an agent that does not read.
+//! The tasks meet whoever listens in channels. So [`Pipes::next`] loses nothing when it is dropped half-way, and
+//! [`Pipes::send`] never waits for an agent that does not read.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,11 +12,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::super::kept::Kept;
-use super::super::lines::{Line, Lines};
-use super::super::{Said, Session, SessionEnd, SessionPlan, Turn, Waiting, one_line};
-use super::conversation::{Conversation, Then};
-use crate::error::{Error, Result};
+use super::kept::Kept;
+use super::lines::{Line, Lines};
+use super::one_line;
+use crate::error::Result;
 use crate::process::{Ended, Program, Running};
 
 /// After the process ended, how long we wait for more of what it printed: a child of its own may hold the pipe open.
@@ -26,13 +25,47 @@ const LAST_WORDS_AT_MOST: Duration = Duration::from_secs(10);
 /// Lines of the error stream kept for the evidence of a crash.
 const COMPLAINTS: usize = 5;
 
-/// What the reading tasks pass on.
+/// What came.
 #[derive(Debug)]
-enum Came {
+pub(super) enum Came {
+    /// A line of its output that may be a JSON object.
     Line(Vec<u8>),
+    /// A line of its error stream.
     Remark(String),
+    /// Something without a use: what it was.
     Odd(&'static str),
+    /// Bytes without a line.
     Sign,
+    /// The process ended. Nothing comes after this.
+    End(End),
+}
+
+/// How a process ended.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    /// One line.
+    pub(super) how: String,
+    /// What the kernel told.
+    pub(super) ended: Ended,
+    /// The last lines of its error stream.
+    pub(super) complaint: String,
+}
+
+/// Where the raw streams are kept.
+#[derive(Debug)]
+pub(super) struct Records {
+    /// What it printed.
+    pub(super) stream: Kept,
+    /// Its error stream.
+    pub(super) errors: Kept,
+}
+
+impl Records {
+    /// `stream.jsonl` and `stderr.txt` in a session's folder; what they hold already stays.
+    pub(super) fn open(dir: &std::path::Path) -> Result<Self> {
+        let stream = Kept::append(&dir.join("stream.jsonl"))?;
+        Ok(Self { stream, errors: Kept::append(&dir.join("stderr.txt"))? })
+    }
 }
 
 /// Where the process is in its life.
@@ -48,26 +81,23 @@ enum Life {
     Over(String),
 }
 
-/// One running Claude Code.
+/// A running process that is talked to.
 #[derive(Debug)]
-pub(super) struct ClaudeSession {
+pub(super) struct Pipes {
     running: Running,
-    to: mpsc::UnboundedSender<String>,
+    // None once its input is closed.
+    to: Option<mpsc::UnboundedSender<String>>,
     from: mpsc::Receiver<Came>,
-    conversation: Conversation,
-    brief: String,
     life: Life,
     killed: Option<&'static str>,
     complaints: VecDeque<String>,
-    // Readers and the writer; they end with the session.
+    // Readers and the writer; they end with it.
     tasks: JoinSet<()>,
 }
 
-impl ClaudeSession {
+impl Pipes {
     /// Starts the process.
-    pub(super) fn start(program: &Program, plan: &SessionPlan) -> Result<Self> {
-        let stream = Kept::create(&plan.dir.join("stream.jsonl"))?;
-        let errors = Kept::create(&plan.dir.join("stderr.txt"))?;
+    pub(super) fn start(program: &Program, records: Records) -> Result<Self> {
         let mut running = program.converse()?;
         let (to, messages) = mpsc::unbounded_channel();
         let (passed, from) = mpsc::channel(64);
@@ -76,17 +106,15 @@ impl ClaudeSession {
             tasks.spawn(write(pipe, messages));
         }
         if let Some(pipe) = running.child.stdout.take() {
-            tasks.spawn(read_events(pipe, stream, passed.clone()));
+            tasks.spawn(read_events(pipe, records.stream, passed.clone()));
         }
         if let Some(pipe) = running.child.stderr.take() {
-            tasks.spawn(read_errors(pipe, errors, passed));
+            tasks.spawn(read_errors(pipe, records.errors, passed));
         }
         Ok(Self {
             running,
-            to,
+            to: Some(to),
             from,
-            conversation: Conversation::new(&plan.nonce),
-            brief: plan.brief.clone(),
             life: Life::Running,
             killed: None,
             complaints: VecDeque::new(),
@@ -94,39 +122,48 @@ impl ClaudeSession {
         })
     }
 
-    fn send(&self, message: &serde_json::Value) {
-        // A writer that is gone means a process that is gone: `next` tells that.
-        let _gone = self.to.send(format!("{message}\n"));
+    /// True until the process has ended.
+    pub(super) fn alive(&self) -> bool {
+        matches!(self.life, Life::Running)
     }
 
-    fn take(&mut self, came: Came) {
-        match came {
-            Came::Line(line) => {
-                if let Then::Kill(reason) = self.conversation.hear(&line) {
-                    self.killed.get_or_insert(reason);
-                    self.running.kill_group();
-                }
+    /// Writes `text` to its input, as it is.
+    pub(super) fn send(&self, text: String) {
+        if let Some(to) = &self.to {
+            // A writer that is gone means a process that is gone: `next` tells that.
+            let _gone = to.send(text);
+        }
+    }
+
+    /// Closes its input behind what was sent.
+    pub(super) fn close_input(&mut self) {
+        self.to = None;
+    }
+
+    /// Kills its process group, for this reason.
+    pub(super) fn kill(&mut self, reason: &'static str) {
+        self.killed.get_or_insert(reason);
+        self.running.kill_group();
+    }
+
+    /// The next thing that comes; for ever nothing after the end. May be dropped and called again without losing
+    /// anything.
+    pub(super) async fn next(&mut self) -> Came {
+        loop {
+            if let Some(came) = self.step().await {
+                return came;
             }
-            Came::Remark(text) => {
-                self.conversation.remark(&text);
-                if self.complaints.len() == COMPLAINTS {
-                    self.complaints.pop_front();
-                }
-                self.complaints.push_back(one_line(text.trim(), 200));
-            }
-            Came::Odd(name) => self.conversation.count(name),
-            Came::Sign => self.conversation.sign_of_life(),
         }
     }
 
     /// One step of waiting. Everything it changes it changes without waiting in between.
-    async fn step(&mut self) {
+    async fn step(&mut self) -> Option<Came> {
         let now = Instant::now();
         match &mut self.life {
             Life::Over(_) => std::future::pending().await,
             Life::Running => tokio::select! {
                 biased;
-                Some(came) = self.from.recv() => self.take(came),
+                Some(came) = self.from.recv() => Some(self.passed(came)),
                 status = self.running.child.wait() => {
                     let now = Instant::now();
                     self.life = Life::Ended {
@@ -134,6 +171,7 @@ impl ClaudeSession {
                         quiet_at: now + LAST_WORDS,
                         at_most: now + LAST_WORDS_AT_MOST,
                     };
+                    None
                 }
             },
             Life::Ended { at_most, .. } if now > *at_most => self.finish(),
@@ -142,7 +180,7 @@ impl ClaudeSession {
                 came = self.from.recv() => match came {
                     Some(came) => {
                         *quiet_at = now + LAST_WORDS;
-                        self.take(came);
+                        Some(self.passed(came))
                     }
                     None => self.finish(),
                 },
@@ -151,36 +189,38 @@ impl ClaudeSession {
         }
     }
 
-    fn finish(&mut self) {
-        let Life::Ended { ended, .. } = self.life else { return };
-        let how = match self.killed {
+    fn passed(&mut self, came: Came) -> Came {
+        if let Came::Remark(text) = &came {
+            if self.complaints.len() == COMPLAINTS {
+                self.complaints.pop_front();
+            }
+            self.complaints.push_back(one_line(text.trim(), 200));
+        }
+        came
+    }
+
+    fn finish(&mut self) -> Option<Came> {
+        let Life::Ended { ended, .. } = self.life else { return None };
+        let how = self.told(ended);
+        let complaint = Vec::from(std::mem::take(&mut self.complaints)).join(" | ");
+        self.life = Life::Over(how.clone());
+        Some(Came::End(End { how, ended, complaint }))
+    }
+
+    fn told(&self, ended: Ended) -> String {
+        match self.killed {
             Some(reason) => format!("ended by us: {reason}"),
             None => ended.to_string(),
-        };
-        let complaint = Vec::from(std::mem::take(&mut self.complaints)).join(" | ");
-        self.conversation.ended(&how, ended, &complaint);
-        self.life = Life::Over(how);
-    }
-
-    async fn wait(&mut self) -> Said {
-        loop {
-            if let Some(said) = self.conversation.say() {
-                return said;
-            }
-            if let Life::Over(how) = &self.life {
-                return Said::Over { how: how.clone() };
-            }
-            self.step().await;
         }
     }
 
-    async fn close(self, grace: Duration) -> SessionEnd {
-        let Self { running, to, from, conversation, killed, life, mut tasks, .. } = self;
-        if conversation.in_turn() && matches!(life, Life::Running) {
-            let _gone = to.send(format!("{}\n", interruption()));
-        }
-        // The writer closes the process's input behind the last message; the readers read on.
-        drop((to, from));
+    /// Ends it: its input is closed behind what was sent, it has `grace`, then firmly. Says how it ended and how many
+    /// processes outlived it.
+    pub(super) async fn end(mut self, grace: Duration) -> (String, usize) {
+        // The readers read on, whether or not anybody listens.
+        self.to = None;
+        self.from.close();
+        let Self { running, life, killed, mut tasks, .. } = self;
         let (ended, left_over) = running.end(grace).await;
         // What is still in the pipes goes into the records.
         let rest = async { while tasks.join_next().await.is_some() {} };
@@ -190,50 +230,7 @@ impl ClaudeSession {
             (_, Some(reason)) => format!("ended by us: {reason}"),
             _ => ended.to_string(),
         };
-        SessionEnd { how, left_over, unknown: conversation.unknown().clone() }
-    }
-}
-
-fn interruption() -> serde_json::Value {
-    serde_json::json!({
-        "type": "control_request",
-        "request_id": uuid::Uuid::new_v4().to_string(),
-        "request": {"subtype": "interrupt"},
-    })
-}
-
-impl Session for ClaudeSession {
-    fn give<'a>(&'a mut self, turn: &'a Turn) -> Waiting<'a, Result<()>> {
-        if !self.conversation.begin(turn) {
-            let order = &turn.order;
-            let busy = Error::usage(format!("failed to give {order}: another turn is under way"));
-            return Box::pin(std::future::ready(Err(busy)));
-        }
-        let content = match self.conversation.at_first_turn() {
-            true => format!("{}\n\n{}", self.brief, turn.prompt),
-            false => turn.prompt.clone(),
-        };
-        self.send(&serde_json::json!({
-            "type": "user",
-            "message": {"role": "user", "content": content},
-        }));
-        Box::pin(std::future::ready(Ok(())))
-    }
-
-    fn next(&mut self) -> Waiting<'_, Said> {
-        Box::pin(self.wait())
-    }
-
-    fn interrupt(&mut self) -> Waiting<'_, bool> {
-        let can = matches!(self.life, Life::Running) && self.conversation.interrupt();
-        if can {
-            self.send(&interruption());
-        }
-        Box::pin(std::future::ready(can))
-    }
-
-    fn end(self: Box<Self>, grace: Duration) -> Waiting<'static, SessionEnd> {
-        Box::pin(self.close(grace))
+        (how, left_over)
     }
 }
 

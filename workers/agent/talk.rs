@@ -1,0 +1,327 @@
+//! What has been said and asked in one session: a plain state machine from events to [`Said`], without a process.
+//!
+//! Every driver whose program takes turns listens through it, so that the rules of an outcome stand in one place: a
+//! turn is done only when its end is told without a fault and with a result that names this order, this generation
+//! and this session's nonce; a turn that we interrupted is never a success.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Display;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::event::{AgentEvent, Finished, Retry};
+use super::fault::{Fault, Found};
+use super::ration::Ration;
+use super::{Said, Turn, Usage, one_line};
+use crate::failure::{Class, Failure, TurnEnd};
+use crate::order::OrderId;
+use crate::process::Ended;
+use crate::verdict::Testimony;
+
+/// The longest wait before a retry that we sit through. A longer one is ours to spend, with other work.
+const LONGEST_RETRY_MS: f64 = 120_000.0;
+/// How long a program may go on retrying one request when it does not say how long it waits.
+const RETRY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the process should get after an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Then {
+    /// Nothing.
+    GoOn,
+    /// Its end, for this reason: nothing more can come of it.
+    Kill(&'static str),
+}
+
+/// The turn under way.
+#[derive(Debug)]
+struct Under {
+    order: OrderId,
+    generation: u64,
+    /// The program said that it began.
+    began: bool,
+    interrupted: bool,
+    /// A request has failed and nothing has come off since: when that began, and why.
+    retrying: Option<(Instant, Found)>,
+}
+
+/// One session's talk.
+#[derive(Debug)]
+pub(super) struct Talk {
+    nonce: String,
+    turn: Option<Under>,
+    given: u64,
+    starts: u64,
+    proven: bool,
+    spoke: bool,
+    ration: Ration,
+    out: VecDeque<Said>,
+    unknown: BTreeMap<String, u64>,
+}
+
+impl Talk {
+    /// Nothing has been said. A result counts only with this nonce.
+    pub(super) fn new(nonce: &str) -> Self {
+        Self {
+            nonce: nonce.to_owned(),
+            turn: None,
+            given: 0,
+            starts: 0,
+            proven: false,
+            spoke: false,
+            ration: Ration::new(),
+            out: VecDeque::new(),
+            unknown: BTreeMap::new(),
+        }
+    }
+
+    /// A turn is about to be given. False when one is still under way.
+    pub(super) fn begin(&mut self, turn: &Turn) -> bool {
+        if self.turn.is_some() {
+            return false;
+        }
+        self.given += 1;
+        self.turn = Some(Under {
+            order: turn.order.clone(),
+            generation: turn.generation,
+            began: false,
+            interrupted: false,
+            retrying: None,
+        });
+        true
+    }
+
+    /// True for the first turn.
+    pub(super) fn at_first_turn(&self) -> bool {
+        self.given == 1
+    }
+
+    /// True while a turn is under way.
+    pub(super) fn in_turn(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// The turn under way is dropped by us: whatever it says from now on, it is no success. False without one.
+    pub(super) fn interrupt(&mut self) -> bool {
+        match &mut self.turn {
+            Some(turn) => {
+                turn.interrupted = true;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The next thing to tell.
+    pub(super) fn say(&mut self) -> Option<Said> {
+        self.out.pop_front()
+    }
+
+    /// What it said that we do not know, by name.
+    pub(super) fn unknown(&self) -> &BTreeMap<String, u64> {
+        &self.unknown
+    }
+
+    /// Something came that is no line.
+    pub(super) fn sign_of_life(&mut self) {
+        self.out.extend(self.ration.heard(None));
+    }
+
+    /// Text that is not for us came (its error stream).
+    pub(super) fn remark(&mut self, text: &str) {
+        self.out.extend(self.ration.heard(Some(text)));
+    }
+
+    /// Something a person must not miss, whatever else was shown in this second.
+    pub(super) fn warn(&mut self, text: &str) {
+        self.out.push_back(Said::Heard(Some(one_line(text, 400))));
+    }
+
+    /// Counts a thing we have no use for.
+    pub(super) fn count(&mut self, name: impl Into<String>) {
+        // Names come from outside: a flood of different ones must not grow without a limit.
+        let name = name.into();
+        let name = match self.unknown.len() < 100 || self.unknown.contains_key(&name) {
+            true => name,
+            false => "other".to_owned(),
+        };
+        *self.unknown.entry(name).or_default() += 1;
+        self.sign_of_life();
+    }
+
+    /// It has said something in the language of its driver.
+    pub(super) fn spoke(&mut self) {
+        self.spoke = true;
+    }
+
+    /// Takes one event.
+    pub(super) fn take(&mut self, event: AgentEvent) -> Then {
+        match event {
+            AgentEvent::Started(who) => {
+                self.starts += 1;
+                if let Some(turn) = &mut self.turn {
+                    turn.began = true;
+                }
+                self.remark(if self.starts == 1 { &who } else { "" });
+            }
+            AgentEvent::Text(text) | AgentEvent::ToolCall(text) | AgentEvent::ToolResult(text) => {
+                self.progress();
+                self.remark(&text);
+            }
+            AgentEvent::Remark(text) | AgentEvent::RateLimited(text) => self.remark(&text),
+            AgentEvent::Retrying(retry) => return self.retry(retry),
+            AgentEvent::Finished(finished) => self.finished(*finished),
+            AgentEvent::Quiet => self.sign_of_life(),
+            AgentEvent::Unknown(name) => self.count(name),
+        }
+        Then::GoOn
+    }
+
+    /// A request came off: what failed before it is over.
+    pub(super) fn progress(&mut self) {
+        if let Some(turn) = &mut self.turn {
+            turn.retrying = None;
+        }
+    }
+
+    /// A retry that can't help, or that waits too long, ends the session at once.
+    fn retry(&mut self, retry: Retry) -> Then {
+        let Retry { found, delay_ms } = retry;
+        self.remark(&found.evidence);
+        let login = matches!(found.fault, Fault::Login | Fault::Billing);
+        let reason = if login {
+            "the login is refused"
+        } else if delay_ms.is_some_and(|delay| delay > LONGEST_RETRY_MS) {
+            "it would wait too long before the next request"
+        } else {
+            if let Some(turn) = self.turn.as_mut().filter(|_| delay_ms.is_none()) {
+                let since = turn.retrying.take().map_or_else(Instant::now, |(since, _)| since);
+                turn.retrying = Some((since, found));
+            }
+            return Then::GoOn;
+        };
+        self.give_up(found, reason)
+    }
+
+    /// When the patience with retries of unknown length is over, if there are such.
+    pub(super) fn patience_ends(&self) -> Option<Instant> {
+        let (since, _) = self.turn.as_ref()?.retrying.as_ref()?;
+        Some(*since + RETRY_PATIENCE)
+    }
+
+    /// The patience is over.
+    pub(super) fn out_of_patience(&mut self) -> Then {
+        match self.turn.as_mut().and_then(|turn| turn.retrying.take()) {
+            Some((_, found)) => self.give_up(found, "it went on retrying without success"),
+            None => Then::GoOn,
+        }
+    }
+
+    fn give_up(&mut self, mut found: Found, reason: &'static str) -> Then {
+        found.evidence = format!("{reason}: {}", found.evidence);
+        let failure = found.gives_up(self.proven);
+        self.turn_over(TurnEnd::Failed(failure), Usage::default());
+        Then::Kill(reason)
+    }
+
+    fn finished(&mut self, finished: Finished) {
+        let Finished { failed, output, words, denied, usage } = finished;
+        let Some(turn) = &self.turn else {
+            self.count("result without a turn");
+            return;
+        };
+        if turn.interrupted {
+            let lost = Failure::of_turn(Class::Lost, "interrupted by us");
+            self.turn_over(TurnEnd::Failed(lost), usage);
+            return;
+        }
+        let testimony = output.map(|output| read_testimony(&output, turn, &self.nonce));
+        // The program says at every message that it begins; where it has always done so, a result before that is a
+        // late one of the turn before.
+        if self.repeats() && !turn.began && !matches!(testimony, Some(Ok(_))) {
+            self.count("result of an earlier turn");
+            return;
+        }
+        if denied > 0 {
+            self.out.push_back(Said::Heard(Some(format!("{denied} tool calls were denied"))));
+        }
+        let failure = failed.map(|found| found.failure(self.proven));
+        self.proven |= failure.is_none();
+        let end = match (failure, testimony) {
+            (Some(failure), _) => TurnEnd::Failed(failure),
+            (None, Some(Ok(testimony))) => TurnEnd::Testified(testimony),
+            (None, Some(Err((order, why)))) => {
+                self.out.push_back(Said::Refused { order, why: why.clone() });
+                TurnEnd::Silent(format!("its result does not count: {why}"))
+            }
+            (None, None) => TurnEnd::Silent(silence(&words)),
+        };
+        self.turn_over(end, usage);
+    }
+
+    /// True when the program has said before every message so far that it begins, the last one perhaps excepted.
+    fn repeats(&self) -> bool {
+        self.given > 1 && self.starts + 1 >= self.given
+    }
+
+    fn turn_over(&mut self, end: TurnEnd, usage: Usage) {
+        if let Some(turn) = self.turn.take() {
+            self.out.push_back(Said::TurnEnded { order: turn.order, end, usage });
+        }
+    }
+
+    /// The process ended. `complaint` is the end of its error stream. A turn under way has failed: without a result
+    /// there is no success, whatever the exit code.
+    pub(super) fn ended(&mut self, how: &dyn Display, ended: Ended, complaint: &str) {
+        let failure = self.without_result(how, ended, complaint);
+        self.turn_over(TurnEnd::Failed(failure), Usage::default());
+        self.over(&how.to_string());
+    }
+
+    /// No turn will end any more.
+    pub(super) fn over(&mut self, how: &str) {
+        self.out.push_back(Said::Over { how: one_line(how, 400) });
+    }
+
+    fn without_result(&self, how: &dyn Display, ended: Ended, complaint: &str) -> Failure {
+        let started = self.spoke || matches!(ended, Ended::Exit(0) | Ended::Signal(_));
+        let class = match &self.turn {
+            Some(turn) if turn.interrupted => Class::Lost,
+            // It ended between two turns: the next one was given to nobody, and its order is not to blame.
+            Some(turn) if self.repeats() && !turn.began => Class::Lost,
+            // It never said a word and gave up: a flag it does not know, no permission, no such file.
+            _ if !started => Class::Env,
+            _ => Class::Crash,
+        };
+        let evidence = match complaint {
+            "" => format!("{how}, without a result"),
+            complaint => format!("{how}, without a result: {complaint}"),
+        };
+        Failure::ends_session(class, one_line(&evidence, 400))
+    }
+}
+
+/// What stands in the place of a result.
+fn silence(words: &str) -> String {
+    match words {
+        "" => "the turn ended without a structured result".to_owned(),
+        words => {
+            one_line(&format!("the turn ended without a structured result, and said: {words}"), 400)
+        }
+    }
+}
+
+/// A structured output as testimony for this turn. An error carries the order it named and why it does not count.
+fn read_testimony(
+    output: &Value,
+    turn: &Under,
+    nonce: &str,
+) -> Result<Testimony, (String, String)> {
+    let named = output.get("order").and_then(Value::as_str).unwrap_or_default();
+    let named = one_line(named, 80);
+    let bytes = output.to_string();
+    let read = Testimony::read(bytes.as_bytes(), &turn.order, turn.generation, nonce);
+    read.map_err(|refusal| (named, one_line(&refusal.to_string(), 400)))
+}
