@@ -5,14 +5,9 @@
 //! of the line before `,"crc"`. What follows the last good line with at most one newline in it is a torn tail: the
 //! rest of a write that was never acknowledged. It is cut off. A bad line before others is damage: nothing is repaired.
 
-use std::io::Write as _;
-
-use rustix::fs::OFlags;
-use rustix::io::{Errno, retry_on_intr};
-
 use super::folder::{Content, JOURNAL, OrderFolder, failed};
+use super::machine::{Opening, SyncPoint};
 use crate::error::Result;
-use crate::floor::unix_now;
 use crate::history::{Entry, History};
 
 /// The most bytes of a journal that are read: beyond it the order is held.
@@ -104,30 +99,29 @@ impl Journal {
     /// what is on disk: the next one to lock the order looks.
     pub(super) fn append(&mut self, folder: &OrderFolder, entries: Vec<Entry>) -> Result<()> {
         let path = folder.path_of(JOURNAL);
-        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
-        let mut file = folder.file(JOURNAL, flags).map_err(|error| failed("open", &path, error))?;
+        let file =
+            folder.file(JOURNAL, Opening::Append).map_err(|error| failed("open", &path, error))?;
         if self.torn {
-            file.set_len(self.good_bytes).map_err(|error| failed("cut", &path, error))?;
+            file.truncate(self.good_bytes).map_err(|error| failed("cut", &path, error))?;
             self.torn = false;
         }
         let first = self.history.seq == 0;
-        let (mut bytes, mut numbered, at) = (Vec::new(), Vec::new(), unix_now());
+        let (mut bytes, mut numbered, at) = (Vec::new(), Vec::new(), folder.machine.now());
         for (entry, seq) in entries.into_iter().zip(self.history.seq + 1..) {
             let entry = finished(entry, folder, seq, at);
             bytes.extend(line(&entry));
             numbered.push(entry);
         }
-        if let Err(error) = file.write_all(&bytes) {
-            if let Err(error) = file.set_len(self.good_bytes) {
+        if let Err(error) = file.write(&bytes) {
+            if let Err(error) = file.truncate(self.good_bytes) {
                 // Half a line stays: a torn tail, which the next writer cuts.
                 tracing::warn!(path = %path.display(), %error, "could not cut a failed write");
             }
             return Err(failed("write", &path, error));
         }
-        retry_on_intr(|| rustix::fs::fdatasync(&file))
-            .map_err(|error: Errno| failed("sync", &path, error))?;
+        file.sync(SyncPoint::Journal).map_err(|error| failed("sync", &path, error))?;
         if first {
-            folder.sync()?;
+            folder.sync(SyncPoint::JournalName)?;
         }
         self.good_bytes += bytes.len() as u64;
         for entry in numbered {

@@ -27,8 +27,8 @@ impl FileQueue {
         from: &State,
         holder: &Holder,
     ) -> Result<Claiming> {
-        disk::check(&self.folder, self.options.free_mib)?;
-        let locked = match mutex::take(&self.folder, id, Duration::ZERO) {
+        disk::check(&*self.site.machine, &self.site.folder, self.options.free_mib)?;
+        let locked = match mutex::take(&self.site, id, Duration::ZERO) {
             Ok(Taken::Locked(locked)) => locked,
             Ok(Taken::Busy) => return Ok(Claiming::Skipped(Skip::Busy)),
             Ok(Taken::Gone) => {
@@ -63,10 +63,11 @@ impl FileQueue {
         let history = standing.journal.history.clone();
         let (id, state) = (id.clone(), from.clone());
         let grant = Grant { id, generation: history.generation + 1, state, holder: holder.clone() };
-        claims::put(&self.floor, &holder.worker, &grant.id)?;
+        claims::put(&self.site, &holder.worker, &grant.id)?;
         standing.journal.append(folder, vec![entries::claim(&grant)])?;
         // It is ours and on record: a marker that stays misleads somebody for one look, and no more.
-        let marker = Marker::of(&grant.id, request.priority, request.due, &history);
+        let now = self.site.machine.now();
+        let marker = Marker::of(&grant.id, request.priority, request.due, &history, now);
         if let Err(error) = self.index.clear(from, &marker) {
             tracing::warn!(order = %grant.id, %error, "could not take its marker away");
         }
@@ -76,7 +77,7 @@ impl FileQueue {
 
     /// An order whose lock can't be had for its own fault is put on hold, so that it is not tried at every look.
     fn unlockable(&self, id: &OrderId, from: &State, error: Error) -> Result<Claiming> {
-        let Some(folder) = OrderFolder::open(&self.folder, id)? else { return Err(error) };
+        let Some(folder) = self.site.order(id)? else { return Err(error) };
         let why = match error.next_step() {
             Some(hint) => format!("{error}; {hint}"),
             None => error.to_string(),
@@ -100,12 +101,17 @@ impl FileQueue {
         }
         if let Some(open) = &standing.journal.history.open {
             // A dead worker's process tree may live on: `recover` ends it first, and then hands the order on.
-            return Ok(Some(match liveness::lives(&self.floor, &open.worker)? {
+            return Ok(Some(match liveness::lives(&self.site, &open.worker)? {
                 true => Skip::Claimed(open.worker.clone()),
                 false => Skip::Busy,
             }));
         }
-        Ok(standing.journal.history.due.filter(|&due| rests(due)).map(Skip::NotDue))
+        Ok(standing
+            .journal
+            .history
+            .due
+            .filter(|&due| rests(due, self.site.machine.now()))
+            .map(Skip::NotDue))
     }
 
     /// The index sent a worker here for nothing: not again.
@@ -176,14 +182,14 @@ impl FileQueue {
     fn under(&self, grant: &Grant) -> Result<Result<(Locked, Standing), String>> {
         // A lock that is never given back (its holder was stopped) concerns this order and no other.
         let locked =
-            mutex::take_patiently(&self.folder, &grant.id, PATIENCE).map_err(
-                |error| match error.kind() {
-                    Kind::TimedOut => error.of_kind(Kind::BrokenOrder),
-                    _ => error,
-                },
-            )?;
+            mutex::take_patiently(&self.site, &grant.id, PATIENCE).map_err(|error| match error
+                .kind()
+            {
+                Kind::TimedOut => error.of_kind(Kind::BrokenOrder),
+                _ => error,
+            })?;
         let Some(locked) = locked else {
-            claims::remove_mark(&self.floor, &grant.holder.worker, &grant.id);
+            claims::remove_mark(&self.site, &grant.holder.worker, &grant.id);
             return Ok(Err("the order is gone".to_owned()));
         };
         let standing = match reconcile(&self.options.pipeline, &locked)? {
@@ -205,7 +211,7 @@ impl FileQueue {
     /// told; the worker's mark stays then, and recovery or a sweep makes up for it.
     fn let_go(&self, locked: &Locked, standing: &Standing, grant: &Grant) {
         match self.make_ready(&locked.folder, standing) {
-            Ok(_) => claims::remove_mark(&self.floor, &grant.holder.worker, &grant.id),
+            Ok(_) => claims::remove_mark(&self.site, &grant.holder.worker, &grant.id),
             Err(error) => {
                 tracing::warn!(order = %grant.id, %error, "could not mark an order ready");
             }
@@ -224,7 +230,7 @@ impl FileQueue {
             return Ok(None);
         }
         let (priority, wanted) = request::wanted(folder)?;
-        Ok(Some(Marker::of(&folder.id, priority, wanted, history)))
+        Ok(Some(Marker::of(&folder.id, priority, wanted, history, self.site.machine.now())))
     }
 
     /// True for an order that somebody may claim, unless it is on hold.

@@ -11,7 +11,6 @@ use super::journal::Journal;
 use super::mutex::Locked;
 use super::state_file::{self, Found};
 use crate::error::Result;
-use crate::floor::unix_now;
 use crate::history::{Entry, Kind};
 use crate::order::OrderId;
 use crate::stage::Pipeline;
@@ -146,7 +145,7 @@ fn adoption(locked: &Locked, journal: &Journal, state: &State) -> Entry {
     if locked.fresh && *state == State::NEW {
         return Entry { to, why: "made by hand".to_owned(), ..Entry::of(Kind::Create, 0) };
     }
-    let generation = journal.history.generation.max(unix_now());
+    let generation = journal.history.generation.max(locked.folder.machine.now());
     let why = "there was no journal; .state was taken as it stood".to_owned();
     Entry { to, why, ..Entry::of(Kind::Manual, generation) }
 }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::folder::{Content, OrderFolder, STATE, STATE_NEXT, Stamp};
+use super::machine::SyncPoint;
 use crate::error::Result;
 use crate::state::State;
 
@@ -40,7 +41,7 @@ pub(super) fn read(folder: &OrderFolder) -> Result<Found> {
 pub(super) fn read_settled(folder: &OrderFolder) -> Result<Found> {
     for _ in 0..5 {
         match read(folder)? {
-            Found::Empty => std::thread::sleep(Duration::from_millis(5)),
+            Found::Empty => folder.machine.pause(Duration::from_millis(5)),
             found => return Ok(found),
         }
     }
@@ -57,7 +58,7 @@ fn word(bytes: &[u8], stamp: Stamp) -> Found {
 
 /// The first half of a move: the new word, written and synced beside the old one. It moves nothing yet.
 pub(super) fn prepare(folder: &OrderFolder, state: &State) -> Result<Stamp> {
-    folder.write(STATE_NEXT, format!("{state}\n").as_bytes())
+    folder.write(STATE_NEXT, format!("{state}\n").as_bytes(), SyncPoint::StateNext)
 }
 
 /// The second half: the new word takes the place of the old one, and stays there over power loss.
@@ -68,20 +69,23 @@ pub(super) fn apply(folder: &OrderFolder, state: &State) -> Result<()> {
             return Err(error);
         }
     }
-    folder.sync()
+    folder.sync(SyncPoint::StateName)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::order::OrderId;
+    use crate::queue::files::machine::Linux;
+    use crate::queue::files::site::Site;
+    use std::sync::Arc;
 
     #[test]
     fn a_rename_that_fails_and_came_to_pass_is_done_and_one_that_did_not_is_not() {
         let queue = tempfile::tempdir().unwrap();
         std::fs::create_dir(queue.path().join("a")).unwrap();
-        let id = OrderId::parse("a").unwrap();
-        let folder = OrderFolder::open(queue.path(), &id).unwrap().unwrap();
+        let site = Site::of(queue.path(), Arc::new(Linux)).unwrap();
+        let folder = site.order(&OrderId::parse("a").unwrap()).unwrap().unwrap();
         prepare(&folder, &State::IMPL).unwrap();
         // It came to pass; asked once more, the system says that there is nothing to rename.
         std::fs::rename(folder.path_of(STATE_NEXT), folder.path_of(STATE)).unwrap();
