@@ -14,6 +14,7 @@ use crate::order::OrderId;
 /// Names of the files the queue keeps in an order's folder.
 pub(super) const STATE: &str = ".state";
 pub(super) const STATE_NEXT: &str = ".state.next";
+pub(super) const STATE_OLD: &str = ".state.old";
 pub(super) const LOCK: &str = ".lock";
 pub(super) const HOLD: &str = ".hold";
 pub(super) const HOLD_NEXT: &str = ".hold.next";
@@ -27,11 +28,19 @@ pub(super) struct Stamp {
     pub(super) ino: u64,
     /// Its modification time, nanoseconds since 1970.
     pub(super) mtime: i64,
+    /// When it was made, where the file system keeps that. Inodes are used again, and a backup sets modification times.
+    pub(super) born: Option<i64>,
 }
 
 impl Stamp {
+    /// True when both mean the same file. What is not known of one is not compared.
+    pub(super) fn is(self, other: Self) -> bool {
+        let born = self.born.zip(other.born).is_none_or(|(one, other)| one == other);
+        born && (self.ino, self.mtime) == (other.ino, other.mtime)
+    }
+
     fn of(facts: &Facts) -> Self {
-        Self { ino: facts.inode, mtime: facts.mtime }
+        Self { ino: facts.inode, mtime: facts.mtime, born: facts.born }
     }
 }
 
@@ -132,9 +141,22 @@ impl OrderFolder {
 
     /// Renames a file within it, over what stood there.
     pub(super) fn rename(&self, from: &str, to: &str) -> Result<()> {
-        self.dir
-            .rename(from, to, Renaming::Replace)
-            .map_err(|error| failed("rename a file to", &self.path_of(to), error))
+        self.dir.rename(from, to, Renaming::Replace).map_err(|error| self.failed_rename(to, error))
+    }
+
+    /// Renames a file within it, unless something of the new name is there (`EEXIST`).
+    pub(super) fn rename_unless_there(&self, from: &str, to: &str) -> Answer<()> {
+        self.dir.rename(from, to, Renaming::Keep)
+    }
+
+    /// Lets two files within it change places.
+    pub(super) fn exchange(&self, one: &str, other: &str) -> Answer<()> {
+        self.dir.rename(one, other, Renaming::Exchange)
+    }
+
+    /// The error of a rename to `to`.
+    pub(super) fn failed_rename(&self, to: &str, error: Errno) -> Error {
+        failed("rename a file to", &self.path_of(to), error)
     }
 
     /// Takes a file away; false when there was none.
@@ -144,6 +166,12 @@ impl OrderFolder {
             Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(failed("remove", &self.path_of(name), error)),
         }
+    }
+
+    /// Makes the content of a file in it survive power loss, whoever wrote it.
+    pub(super) fn sync_file(&self, name: &str, point: SyncPoint) -> Result<()> {
+        let synced = self.file(name, Opening::Read).and_then(|file| file.sync(point));
+        synced.map_err(|error| failed("sync", &self.path_of(name), error))
     }
 
     /// Makes what its names lead to survive power loss.

@@ -38,6 +38,7 @@ mod identity;
 mod mutex;
 mod journal;
 mod state_file;
+mod swap;
 mod hold;
 mod request;
 mod reconcile;

@@ -7,6 +7,8 @@ use super::folder::{OrderFolder, Stamp};
 use super::mutex::{self, Locked, Taken};
 use super::ready::Marker;
 use super::reconcile::{Standing, reconcile};
+use super::state_file::Found;
+use super::swap::Swapped;
 use super::{FileQueue, claims, disk, hold, liveness, request, state_file};
 use crate::error::{Error, Kind, Result};
 use crate::history::{Entry, History};
@@ -140,20 +142,36 @@ impl FileQueue {
             state: step.to.clone(),
             ..grant.clone()
         });
-        state_file::prepare(folder, &step.to)?;
-        let Stamp { ino, mtime } = standing.stamp;
-        let moved = Entry { ino: Some(ino), mtime: Some(mtime), ..entries::step(grant, step) };
+        let ours = state_file::prepare(folder, &step.to)?;
+        let moved = replacing(entries::step(grant, step), standing.stamp);
         let written = std::iter::once(moved).chain(next.as_ref().map(entries::claim)).collect();
         // This is the commit: what follows is done again by the next one to lock the order, should we die here.
         standing.journal.append(folder, written)?;
-        state_file::apply(folder, &step.to)?;
-        standing.state = step.to.clone();
-        if next.is_none() {
+        let Some(standing) = self.apply(&locked, standing, &ours)? else { return Ok(Ok(next)) };
+        if standing.journal.history.open.is_none() {
             self.let_go(&locked, &standing, grant);
         }
-        self.enroll_ended(folder, &step.to);
-        self.stir(&grant.id, Some(&step.to));
+        self.enroll_ended(folder, &standing.state);
+        self.stir(&grant.id, Some(&standing.state));
         Ok(Ok(next))
+    }
+
+    /// Applies a move that is on record: `ours` takes the place of the `.state` that `standing` was read from. What stands
+    /// then: when a person was faster theirs, put on record after the move. `None` when theirs can't be understood, and the
+    /// order is on hold.
+    pub(super) fn apply(
+        &self,
+        locked: &Locked,
+        standing: Standing,
+        ours: &Found,
+    ) -> Result<Option<Standing>> {
+        let before = Found::Word(standing.state.clone(), standing.stamp);
+        match (state_file::apply(&locked.folder, ours, &before)?, ours) {
+            (Swapped::Ours, Found::Word(state, stamp)) => {
+                Ok(Some(Standing { state: state.clone(), stamp: *stamp, ..standing }))
+            }
+            _ => Ok(reconcile(&self.options.pipeline, locked)?.ok()),
+        }
     }
 
     /// Gives the order of `grant` back where it stands.
@@ -256,4 +274,9 @@ impl FileQueue {
         Err(Error::usage(format!("no stage knows the state {state}"))
             .hint(format!("the states are {}", known.join(", "))))
     }
+}
+
+/// The entry of a move, with the `.state` that it replaces.
+pub(super) fn replacing(entry: Entry, Stamp { ino, mtime, born }: Stamp) -> Entry {
+    Entry { ino: Some(ino), mtime: Some(mtime), born, ..entry }
 }

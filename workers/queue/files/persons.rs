@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::folder::{HOLD, JOURNAL, LOCK, OrderFolder, REQUEST, STATE, failed};
 use super::machine::{Errno, Renaming, SyncPoint};
+use super::moves::replacing;
 use super::mutex::{self, Locked};
 use super::ready::Marker;
 use super::reconcile::reconcile;
@@ -137,18 +138,15 @@ impl FileQueue {
             reconcile(&self.options.pipeline, &locked)?.map_err(|why| broken(id, &why))?;
         let before = standing.state.clone();
         let holder = standing.journal.history.open.as_ref().map(|open| open.worker.clone());
-        state_file::prepare(folder, to)?;
-        let entry = Entry {
-            ino: Some(standing.stamp.ino),
-            mtime: Some(standing.stamp.mtime),
-            ..entries::kick(&standing.journal.history, &before, to, why)
-        };
-        standing.journal.append(folder, vec![entry])?;
-        state_file::apply(folder, to)?;
-        standing.state = to.clone();
+        let ours = state_file::prepare(folder, to)?;
+        let entry = entries::kick(&standing.journal.history, &before, to, why);
+        standing.journal.append(folder, vec![replacing(entry, standing.stamp)])?;
+        let standing = self.apply(&locked, standing, &ours)?;
         self.index.clear_all(&before, id)?;
-        self.make_ready(folder, &standing)?;
-        self.enroll_again(folder, to);
+        if let Some(standing) = &standing {
+            self.make_ready(folder, standing)?;
+            self.enroll_again(folder, &standing.state);
+        }
         self.stir(id, None);
         if let Some(worker) = holder {
             claims::remove_mark(&self.site, &worker, id);

@@ -2,13 +2,13 @@
 
 use std::any::Any;
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use notify::event::{EventKind, ModifyKind};
 use notify::{RecursiveMode, Watcher as _};
@@ -44,7 +44,7 @@ impl Machine for Linux {
     }
 
     fn facts(&self, path: &Path) -> Answer<Facts> {
-        rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).map(|found| facts(&found))
+        answer(std::fs::symlink_metadata(path)).map(|found| of_metadata(&found))
     }
 
     fn rename(&self, from: &Path, to: &Path, how: Renaming) -> Answer<()> {
@@ -179,7 +179,7 @@ impl OpenFile for Open {
     }
 
     fn facts(&self) -> Answer<Facts> {
-        rustix::fs::fstat(&self.0).map(|found| facts(&found))
+        answer(self.0.metadata()).map(|found| of_metadata(&found))
     }
 
     fn lock(&self, how: Locking) -> Answer<bool> {
@@ -197,7 +197,7 @@ impl OpenFolder for Open {
     }
 
     fn facts_of(&self, name: &str) -> Answer<Facts> {
-        rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW).map(|found| facts(&found))
+        rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW).map(|found| of_stat(&found))
     }
 
     fn rename(&self, from: &str, to: &str, how: Renaming) -> Answer<()> {
@@ -261,7 +261,7 @@ fn sync(file: &File, point: SyncPoint) -> Answer<()> {
 }
 
 #[allow(clippy::useless_conversion, reason = "these fields have other widths on other processors")]
-fn facts(found: &Stat) -> Facts {
+fn of_stat(found: &Stat) -> Facts {
     Facts {
         device: found.st_dev,
         inode: found.st_ino,
@@ -276,6 +276,21 @@ fn facts(found: &Stat) -> Facts {
         mtime: i64::from(found.st_mtime)
             .saturating_mul(1_000_000_000)
             .saturating_add(i64::try_from(found.st_mtime_nsec).unwrap_or(0)),
+        born: None,
+    }
+}
+
+fn of_metadata(found: &Metadata) -> Facts {
+    let nanos = |secs: i64, nanos: i64| secs.saturating_mul(1_000_000_000).saturating_add(nanos);
+    let born = found.created().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    Facts {
+        device: found.dev(),
+        inode: found.ino(),
+        sort: sort_of(found.file_type()),
+        links: found.nlink(),
+        size: found.len(),
+        mtime: nanos(found.mtime(), found.mtime_nsec()),
+        born: born.and_then(|born| i64::try_from(born.as_nanos()).ok()),
     }
 }
 

@@ -87,8 +87,10 @@ pub struct Facts {
     pub links: u64,
     /// Its bytes.
     pub size: u64,
-    /// When its content last changed, nanoseconds since 1970.
+    /// When its content last changed, nanoseconds since 1970. Anybody may set it back.
     pub mtime: i64,
+    /// When it was made, nanoseconds since 1970: nobody can set that. `None` where it is not kept.
+    pub born: Option<i64>,
 }
 
 /// What is free on a file system.
@@ -131,7 +133,7 @@ pub trait OpenFolder: fmt::Debug + Send + Sync {
     /// Opens a file in it.
     fn open(&self, name: &str, how: Opening) -> Answer<Box<dyn OpenFile>>;
 
-    /// What is known of something in it; links are not followed.
+    /// What is known of something in it, but for when it was made; links are not followed.
     fn facts_of(&self, name: &str) -> Answer<Facts>;
 
     /// Renames something in it.

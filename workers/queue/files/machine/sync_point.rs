@@ -22,12 +22,18 @@ macro_rules! sync_points {
 sync_points! {
     /// The entries that were appended to a journal (fdatasync): a move is made, a claim is ours.
     Journal,
-    /// The folder of an order whose journal was just made.
+    /// The folder of an order whose journal was just made, before its first entry.
     JournalName,
+    /// A journal that somebody else wrote, before its last move is applied.
+    JournalRead,
     /// `.state.next`, before the entry of its move.
     StateNext,
-    /// The folder of an order after the rename to `.state`.
+    /// The folder of an order after `.state` was swapped.
     StateName,
+    /// A `.state` that a person wrote, before that is put on record.
+    EditedState,
+    /// The folder of an order whose `.state` a person wrote.
+    EditedName,
     /// `.hold.next`.
     HoldNext,
     /// The folder of an order after the rename to `.hold`.
