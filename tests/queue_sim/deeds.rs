@@ -72,7 +72,8 @@ pub(crate) fn open(kernel: &mut Kernel, by: Caller, place: &Place<'_>, how: Open
         },
         (None, Opening::Read | Opening::Write) => return Err(Errno::NOENT),
         (None, Opening::New | Opening::Append) => {
-            let body = Tree::new_file(kernel.mtime());
+            kernel.tree.now = kernel.mtime();
+            let body = Tree::new_file(kernel.tree.now);
             let node = kernel.tree.make(folder, &name, body)?;
             kernel.tell(by, &Effect::Made { folder, name: &name, node });
             node

@@ -303,7 +303,8 @@ impl OpenFolder for Handle {
     }
 
     fn facts_of(&self, name: &str) -> Answer<Facts> {
-        self.machine.facts_at(&Place::In(self.number, name))
+        let facts = self.machine.facts_at(&Place::In(self.number, name))?;
+        Ok(Facts { born: None, ..facts })
     }
 
     fn rename(&self, from: &str, to: &str, how: Renaming) -> Answer<()> {

@@ -71,6 +71,8 @@ pub(crate) struct Inode {
     pub(crate) number: u64,
     pub(crate) links: u32,
     pub(crate) opens: u32,
+    /// When it was made, nanoseconds since 1970.
+    pub(crate) born: i64,
     /// The folder that a name was given to it in last.
     pub(crate) parent: Node,
 }
@@ -100,6 +102,8 @@ pub(crate) struct Tree {
     pub(crate) mode: Mode,
     /// Numbers of inodes that are gone are given out again.
     pub(crate) reuse: bool,
+    /// The time that what is made now is given.
+    pub(crate) now: i64,
     free: Vec<u64>,
     next: u64,
 }
@@ -110,12 +114,13 @@ impl Tree {
     /// A disk with nothing on it.
     pub(crate) fn new() -> Self {
         let body = Body::Folder(Folder::default());
-        let root = Inode { body, number: 2, links: 1, opens: 0, parent: ROOT };
+        let root = Inode { body, number: 2, links: 1, opens: 0, born: 0, parent: ROOT };
         Self {
             inodes: vec![root],
             pending: Vec::new(),
             mode: Mode::Journal,
             reuse: false,
+            now: 0,
             free: Vec::new(),
             next: 11,
         }
@@ -184,7 +189,8 @@ impl Tree {
             Body::Folder(_) => (Sort::Folder, 4096, 0),
             Body::Link(to) => (Sort::Link, to.len() as u64, 0),
         };
-        Facts { device: 1, inode: inode.number, sort, links: inode.links.into(), size, mtime }
+        let (links, born) = (inode.links.into(), Some(inode.born));
+        Facts { device: 1, inode: inode.number, sort, links, size, mtime, born }
     }
 
     fn number(&mut self) -> u64 {
@@ -204,7 +210,7 @@ impl Tree {
             return Err(Errno::EXIST);
         }
         let number = self.number();
-        self.inodes.push(Inode { body, number, links: 0, opens: 0, parent: folder });
+        self.inodes.push(Inode { body, number, links: 0, opens: 0, born: self.now, parent: folder });
         let node = self.inodes.len() - 1;
         self.change(vec![part(folder, name, Some(node))], vec![node]);
         Ok(node)

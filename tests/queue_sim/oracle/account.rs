@@ -42,6 +42,9 @@ pub(crate) struct Account {
 /// What a person touched.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Touched {
+    /// It was made by hand, and nobody has acknowledged it yet.
+    pub(crate) made: bool,
+    /// It was moved or removed.
     pub(crate) place: bool,
     pub(crate) state: bool,
     pub(crate) journal: bool,
@@ -106,6 +109,7 @@ impl Account {
     /// What is on record now was acknowledged.
     pub(crate) fn seal(&mut self, tree: &Tree) {
         self.known = true;
+        self.touched.made = false;
         let journal = tree.bytes_of(self.node, "events.jsonl").unwrap_or_default();
         self.sealed = journal[..self.book.good.min(journal.len())].to_vec();
         self.generation = self.generation.max(self.book.highest);

@@ -129,7 +129,9 @@ impl Oracle {
     }
 
     fn wild(&self, id: &str) -> bool {
-        self.accounts.values().all(|own| own.name != id || own.touched.journal || own.touched.place)
+        self.accounts.values().all(|own| {
+            own.name != id || own.touched.journal || own.touched.place || own.touched.made
+        })
     }
 
     fn must_have(&mut self, tree: &Tree, id: &str, why: &str, promise: u8) {

@@ -70,10 +70,10 @@ impl Oracle {
             account.hold = None;
         }
         match name {
-            ".state.next" | ".hold.next" if account.edit == Some(node) => {
+            ".state.next" | ".state.old" | ".hold.next" if account.edit == Some(node) => {
                 self.blame(12, format!("what a person wrote into .state of {of} was thrown away"));
             }
-            ".state.next" | ".hold.next" => {}
+            ".state.next" | ".state.old" | ".hold.next" => {}
             ".hold" => {
                 let wanted = matches!(asked, Some(Asked::Unhold { id, .. }) if *id == of);
                 if !wanted {
@@ -133,10 +133,12 @@ impl Oracle {
         let Some(account) = self.accounts.get_mut(&order) else { return };
         let of = account.name.clone();
         match (from, to) {
-            (".state.next", ".state") => {
+            (".state.next", ".state.old") => {}
+            (".state.old", ".state") => {
                 let word = account.word(tree).unwrap_or_default().to_owned();
                 let recorded = account.book.state.clone();
-                if word != recorded {
+                let put_back = account.edit.is_some() && account.edit == tree.find(order, ".state");
+                if word != recorded && !put_back {
                     let what = format!("{of} was put into {word:?}, and its journal says {recorded:?}");
                     self.blame(18, what);
                 } else if replaced.is_some() && account.edit == replaced {
@@ -162,7 +164,7 @@ impl Oracle {
             return self.blame(16, format!("{} and {} changed places", from.1, to.1));
         };
         let (of, recorded) = (account.name.clone(), account.book.state.clone());
-        if (from.1, to.1) != (".state.next", ".state") {
+        if (from.1, to.1) != (".state.old", ".state") {
             return self.blame(16, format!("{} and {} of {of} changed places", from.1, to.1));
         }
         // One that puts a person's file back is fine; it is the person's word that stands there then.
@@ -277,9 +279,13 @@ impl Oracle {
         if folder != self.queue || !matches!(tree.inodes[node].body, Body::Folder(_)) {
             return;
         }
+        let new = !self.accounts.contains_key(&node);
         let account = self.accounts.entry(node).or_insert_with(|| Account::new(name, node));
         name.clone_into(&mut account.name);
-        (account.touched.place, account.ever_touched, account.removed) = (true, true, false);
+        let made = new && tree.folder(node).is_ok_and(|inside| inside.names.is_empty());
+        account.touched.made |= made;
+        account.touched.place |= !made;
+        (account.ever_touched, account.removed) = (true, false);
         account.reread(tree);
         account.watch(tree, step);
         account.watch_place(true, step);
@@ -302,8 +308,12 @@ impl Oracle {
         match name {
             ".state" => {
                 account.touched.state = true;
-                account.edit = tree.find(folder, ".state");
+                // An empty one is no word yet: the first half of an `echo`.
+                let written = account.word(tree).is_some();
+                account.edit = tree.find(folder, ".state").filter(|_| written);
             }
+            // Written while it was swapped: nobody can tell which was first.
+            ".state.old" => account.touched.state = true,
             ".hold" => {
                 account.touched.hold = true;
                 account.hold = None;

@@ -99,7 +99,7 @@ impl Oracle {
             "orphan" => self.judge_orphan(by, before, line, &said),
             "manual" => self.judge_manual(tree, folder, line, &said),
             "kick" => {
-                self.replaced(tree, folder, line.seq);
+                self.replaced(tree, folder, line);
                 let wanted = matches!(&self.asked[by.slot], Some(Asked::Kick { id, .. }) if *id == name);
                 if !wanted {
                     self.blame(12, format!("{said}, and nobody asked for it"));
@@ -114,9 +114,14 @@ impl Oracle {
         }
     }
 
-    fn replaced(&mut self, tree: &Tree, folder: Node, seq: u64) {
+    /// A move is on record, from what `.state` says now.
+    fn replaced(&mut self, tree: &Tree, folder: Node, line: &Line) {
         let Some(account) = self.accounts.get_mut(&folder) else { return };
-        account.replaced.push((seq, tree.find(folder, ".state")));
+        account.replaced.push((line.seq, tree.find(folder, ".state")));
+        if account.word(tree) == Some(line.from.as_str()) {
+            // It is moved from what the person wrote: that was seen.
+            account.edit = None;
+        }
     }
 
     fn judge_claim(
@@ -162,13 +167,7 @@ impl Oracle {
     }
 
     fn judge_move(&mut self, tree: &Tree, by: Caller, folder: Node, before: &Before, line: &Line) {
-        self.replaced(tree, folder, line.seq);
-        if let Some(account) = self.accounts.get_mut(&folder)
-            && account.word(tree) == Some(line.from.as_str())
-        {
-            // It is moved from what the person wrote: that was seen.
-            account.edit = None;
-        }
+        self.replaced(tree, folder, line);
         let name = self.accounts[&folder].name.clone();
         let said = format!("{name} was moved from {} to {} under {}", line.from, line.to, line.generation);
         if !matches(before, line) {
@@ -208,7 +207,8 @@ impl Oracle {
 
     fn judge_manual(&mut self, tree: &Tree, folder: Node, line: &Line, said: &str) {
         let Some(account) = self.accounts.get_mut(&folder) else { return };
-        let caused = account.touched.state || account.touched.journal || account.touched.place;
+        let touched = account.touched;
+        let caused = touched.state || touched.journal || touched.place || touched.made;
         let word = account.word(tree).map_or_else(|| "NEW".to_owned(), str::to_owned);
         let edited_since = account.touched.state;
         account.edit = None;

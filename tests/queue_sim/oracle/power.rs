@@ -36,7 +36,7 @@ impl Oracle {
         let (name, node) = (account.name.clone(), account.node);
         let here = tree.find(self.queue, &name) == Some(node);
         let put_away = self.in_archive(tree, node);
-        let free = account.touched.place || account.removed || !account.known;
+        let free = account.touched.place || account.touched.made || account.removed || !account.known;
         let right = match account.archived {
             None => here,
             Some(false) => here || put_away,
@@ -59,16 +59,16 @@ impl Oracle {
     fn content_is_left(&mut self, tree: &Tree, account: &mut Account) {
         let (name, touched) = (account.name.clone(), account.touched);
         let journal = tree.bytes_of(account.node, "events.jsonl").unwrap_or_default();
-        let was = account.book.highest;
+        let (was, was_damaged) = (account.book.highest, account.book.damaged);
         account.reread(tree);
-        let trusted = account.known && !touched.journal && !touched.place;
+        let trusted = account.known && !touched.journal && !touched.place && !touched.made;
         if trusted && !journal.starts_with(&account.sealed) {
             let has = journal.len();
             let promise = if account.book.highest < account.generation { 5 } else { 7 };
             let sealed = account.sealed.len();
             self.blame(promise, format!("{sealed} bytes of the journal of {name} were acknowledged, {has} are left and they differ (generation {was} before)"));
         }
-        if trusted && account.book.damaged {
+        if trusted && account.book.damaged && !was_damaged {
             self.blame(7, format!("the journal of {name} is damaged after the power cut"));
         }
         if trusted && !touched.request && !account.request.is_empty() {
@@ -77,7 +77,7 @@ impl Oracle {
                 self.blame(7, format!("order.json of {name} was lost or torn"));
             }
         }
-        if let Some(held) = account.hold.filter(|_| !touched.hold && !touched.place)
+        if let Some(held) = account.hold.filter(|_| !touched.hold && !touched.place && !touched.made)
             && tree.find(account.node, ".hold").is_some() != held
         {
             self.blame(7, format!("the hold of {name}, or its end ({held}), was lost"));
@@ -85,7 +85,7 @@ impl Oracle {
         let word = account.word(tree).map(str::to_owned);
         let agrees = word.as_ref().is_none_or(|word| *word == account.book.state)
             || account.to_be_applied(tree);
-        let by_hand = touched.state || touched.journal || touched.place;
+        let by_hand = touched.state || touched.journal || touched.place || touched.made;
         account.edit = None;
         if agrees {
             return;

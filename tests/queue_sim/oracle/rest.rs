@@ -33,6 +33,9 @@ impl Oracle {
         if lock.is_some_and(|lock| tree.file(lock).is_none()) {
             return;
         }
+        if account.edit.is_some_and(|edit| tree.find(account.node, ".state") != Some(edit)) {
+            self.blame(12, format!("what a person wrote into .state of {name} is gone"));
+        }
         if let Some(open) = &account.book.open {
             return self.blame(8, format!("{name} is still claimed by {}, which is dead", open.worker));
         }
