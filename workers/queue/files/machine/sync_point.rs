@@ -24,6 +24,9 @@ sync_points! {
     Journal,
     /// The folder of an order whose journal was just made, before its first entry.
     JournalName,
+    /// The queue's folder, before the first entry that is added to the journal of a new order: whoever made it may have
+    /// died before that, or was a person.
+    FirstName,
     /// A journal that somebody else wrote, before its last move is applied.
     JournalRead,
     /// `.state.next`, before the entry of its move.
@@ -60,7 +63,7 @@ sync_points! {
     TakenBack,
     /// The month's folder in the archive after an order was renamed into it.
     ArchivedName,
-    /// The folder of all months in the archive.
+    /// The folder of all months in the archive, before an order is renamed into one of them.
     ArchiveMonth,
     /// The queue's folder after an order was renamed into the archive.
     ArchivedFrom,

@@ -1,0 +1,123 @@
+//! What the oracle knows of one order: what its disk says, what was acknowledged of it, and what people did to it.
+
+use super::book::Book;
+use crate::queue_sim::tree::{Node, Tree};
+
+/// One order, by its folder.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Account {
+    pub(crate) name: String,
+    pub(crate) node: Node,
+    pub(crate) book: Book,
+    /// Something of it was acknowledged: it must be there from now on.
+    pub(crate) known: bool,
+    /// What was acknowledged of its journal.
+    pub(crate) sealed: Vec<u8>,
+    /// The highest generation that was acknowledged.
+    pub(crate) generation: u64,
+    /// What was acknowledged of its request.
+    pub(crate) request: Vec<u8>,
+    /// True or false when a hold, or its end, was acknowledged and nobody touched it since.
+    pub(crate) hold: Option<bool>,
+    /// The `.state` that a person wrote and the journal does not know of.
+    pub(crate) edit: Option<Node>,
+    /// The `.state` that each move replaces, by the move's number.
+    pub(crate) replaced: Vec<(u64, Option<Node>)>,
+    /// A person touched this since everything was last durable.
+    pub(crate) touched: Touched,
+    /// A person touched anything of it, ever.
+    pub(crate) ever_touched: bool,
+    /// It was being moved into the archive; `true` once that was acknowledged.
+    pub(crate) archived: Option<bool>,
+    /// It was gone by the will of a person.
+    pub(crate) removed: bool,
+    /// Where it stood, since which step.
+    pub(crate) words: Vec<(u64, String)>,
+    /// Whether it was on hold, since which step.
+    pub(crate) holds: Vec<(u64, bool)>,
+    /// Since which step it is in the queue or not.
+    pub(crate) there: Vec<(u64, bool)>,
+}
+
+/// What a person touched.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Touched {
+    /// It was made by hand, and nobody has acknowledged it yet.
+    pub(crate) made: bool,
+    /// It was moved or removed.
+    pub(crate) place: bool,
+    pub(crate) state: bool,
+    pub(crate) journal: bool,
+    pub(crate) hold: bool,
+    pub(crate) request: bool,
+}
+
+impl Account {
+    pub(crate) fn new(name: &str, node: Node) -> Self {
+        Self { name: name.to_owned(), node, ..Self::default() }
+    }
+
+    /// What `.state` says, if it is one word.
+    pub(crate) fn word<'a>(&self, tree: &'a Tree) -> Option<&'a str> {
+        let text = std::str::from_utf8(tree.bytes_of(self.node, ".state")?).ok()?;
+        let word = text.trim_end_matches([' ', '\t', '\r', '\n']);
+        (!word.is_empty()).then_some(word)
+    }
+
+    /// True when a move is on record and the old `.state` is still there.
+    pub(crate) fn to_be_applied(&self, tree: &Tree) -> bool {
+        let Some(last) = self.book.last_move() else { return false };
+        let replaced = self.replaced.iter().rev().find(|(seq, _)| *seq == last.seq);
+        let old = replaced.and_then(|(_, old)| *old);
+        old.is_some() && tree.find(self.node, ".state") == old && self.word(tree) == Some(&last.from)
+    }
+
+    /// Where it stands: what a reader is to be told.
+    pub(crate) fn stands(&self, tree: &Tree) -> String {
+        match self.word(tree) {
+            Some(_) if self.to_be_applied(tree) => self.book.state.clone(),
+            Some(word) => word.to_owned(),
+            None if self.book.state.is_empty() => "NEW".to_owned(),
+            None => self.book.state.clone(),
+        }
+    }
+
+    /// Remembers where it stands now and whether it is on hold.
+    pub(crate) fn watch(&mut self, tree: &Tree, step: u64) {
+        let word = self.stands(tree);
+        if self.words.last().is_none_or(|(_, last)| *last != word) {
+            self.words.push((step, word));
+        }
+        let held = tree.find(self.node, ".hold").is_some();
+        if self.holds.last().is_none_or(|(_, last)| *last != held) {
+            self.holds.push((step, held));
+        }
+    }
+
+    /// Remembers whether it is in the queue.
+    pub(crate) fn watch_place(&mut self, there: bool, step: u64) {
+        if self.there.last().is_none_or(|(_, last)| *last != there) {
+            self.there.push((step, there));
+        }
+    }
+
+    /// Reads the journal again from its beginning.
+    pub(crate) fn reread(&mut self, tree: &Tree) {
+        self.book = Book::read(tree.bytes_of(self.node, "events.jsonl").unwrap_or_default());
+    }
+
+    /// What is on record now was acknowledged.
+    pub(crate) fn seal(&mut self, tree: &Tree) {
+        self.known = true;
+        self.touched.made = false;
+        let journal = tree.bytes_of(self.node, "events.jsonl").unwrap_or_default();
+        self.sealed = journal[..self.book.good.min(journal.len())].to_vec();
+        self.generation = self.generation.max(self.book.highest);
+    }
+}
+
+/// The values something had from `since` on.
+pub(crate) fn since<T>(values: &[(u64, T)], since: u64) -> impl Iterator<Item = &T> {
+    let first = values.iter().rposition(|(step, _)| *step <= since).unwrap_or(0);
+    values[first..].iter().map(|(_, value)| value)
+}

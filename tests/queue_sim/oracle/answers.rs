@@ -1,0 +1,241 @@
+//! What the queue is asked for and what it answers. An answer is an acknowledgement: from then on it is held to it.
+
+use super::account::{Account, since};
+use super::book::Line;
+use super::Oracle;
+use crate::queue_sim::tree::Tree;
+
+/// What an actor asks the queue for. `why` is used once only, so that what was written for it is known by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Claim { id: String, session: String, since: u64 },
+    Move { id: String, to: String, why: String, keep: bool, since: u64 },
+    Release { id: String, why: String },
+    Note { id: String, why: String },
+    Drop { id: String },
+    GiveBack,
+    Recover { since: u64 },
+    Sweep,
+    Mend,
+    Create { id: String },
+    CreateAll { ids: Vec<String> },
+    Hold { id: String, why: String },
+    Unhold { id: String },
+    Kick { id: String, why: String },
+    Archive { id: String },
+    Look { id: String, since: u64 },
+    List { since: u64 },
+}
+
+impl Asked {
+    /// When it was asked.
+    pub(crate) fn since(&self) -> u64 {
+        match self {
+            Self::Claim { since, .. }
+            | Self::Move { since, .. }
+            | Self::Recover { since }
+            | Self::Look { since, .. }
+            | Self::List { since } => *since,
+            _ => 0,
+        }
+    }
+
+    /// True for a line that was written for this.
+    pub(crate) fn wrote(&self, line: &Line) -> bool {
+        match self {
+            Self::Claim { session, .. } => line.session == *session,
+            Self::Move { why, .. }
+            | Self::Release { why, .. }
+            | Self::Note { why, .. }
+            | Self::Hold { why, .. }
+            | Self::Kick { why, .. } => line.why == *why,
+            Self::Archive { .. } => line.kind == "archive",
+            Self::Unhold { .. } => line.kind == "unhold",
+            Self::Recover { .. } => line.kind == "orphan",
+            Self::Drop { .. } | Self::GiveBack => line.kind == "release",
+            _ => false,
+        }
+    }
+}
+
+/// What the queue answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It is done.
+    Done,
+    /// The claim is lost, nothing was changed.
+    Lost,
+    /// There was nothing to be done.
+    Nothing,
+    /// An error; true when it says that the disk is full and nothing was changed.
+    Failed { full: bool },
+    /// It is ours, and this is what it says of the past.
+    Claimed { generation: u64, setbacks: usize, crashes: usize },
+    /// It is ours still, under the next generation.
+    Kept { generation: u64 },
+    /// These are ready again.
+    Recovered(Vec<String>),
+    /// It stands there, and is on hold or not.
+    Seen(Option<(String, bool)>),
+    /// These are the orders, and these can't be.
+    Listed(Vec<String>, Vec<String>),
+}
+
+impl Oracle {
+    /// The queue answered what actor `slot` asked.
+    pub(crate) fn answered(&mut self, tree: &Tree, step: u64, slot: usize, told: &Told) {
+        self.step = step;
+        let Some(asked) = self.asked[slot].take() else { return };
+        match (&asked, told) {
+            (Asked::Claim { id, session, .. }, Told::Claimed { generation, setbacks, crashes }) => {
+                self.claimed(tree, id, session, *generation, (*setbacks, *crashes));
+            }
+            (Asked::Move { id, why, .. }, Told::Done | Told::Kept { .. })
+            | (Asked::Release { id, why } | Asked::Note { id, why }, Told::Done) => {
+                self.must_have(tree, id, why, 7);
+            }
+            (
+                Asked::Move { id, why, .. } | Asked::Release { id, why } | Asked::Note { id, why },
+                Told::Lost | Told::Failed { full: true },
+            ) => self.must_not_have(id, why, told),
+            (Asked::Hold { id, .. }, Told::Done) => self.set_hold(tree, id, true),
+            (Asked::Unhold { id }, Told::Done) => self.set_hold(tree, id, false),
+            (Asked::Kick { id, why }, Told::Done) => self.must_have(tree, id, why, 7),
+            (Asked::Archive { id }, Told::Done) => self.archived(id),
+            (Asked::Create { id }, Told::Done) => self.created(tree, id),
+            (Asked::CreateAll { ids }, Told::Done) => {
+                ids.iter().for_each(|id| {
+                    self.created(tree, id);
+                    self.set_hold(tree, id, true);
+                });
+            }
+            (Asked::Recover { .. }, Told::Recovered(ids)) => {
+                for id in ids {
+                    self.seal(tree, id, |_| true);
+                }
+            }
+            (Asked::Look { id, since }, Told::Seen(seen)) => self.seen(id, *since, seen.as_ref()),
+            (Asked::List { since }, Told::Listed(ids, strange)) => {
+                self.listed(tree, *since, ids, strange);
+            }
+            _ => {}
+        }
+    }
+
+    /// What is on record of an order was acknowledged. False when no order of that name is as `which` says.
+    fn seal(&mut self, tree: &Tree, id: &str, which: impl Fn(&Account) -> bool) -> bool {
+        let found = self.accounts.values_mut().find(|own| own.name == id && which(own));
+        found.map(|account| account.seal(tree)).is_some()
+    }
+
+    fn wild(&self, id: &str) -> bool {
+        self.accounts.values().all(|own| {
+            own.name != id || own.touched.journal || own.touched.place || own.touched.made
+        })
+    }
+
+    fn must_have(&mut self, tree: &Tree, id: &str, why: &str, promise: u8) {
+        let found = self.seal(tree, id, |own| own.book.with_reason(why).is_some());
+        if !found && !self.wild(id) {
+            self.blame(promise, format!("{why} of {id} was acknowledged, and its journal has it not"));
+        }
+    }
+
+    fn must_not_have(&mut self, id: &str, why: &str, told: &Told) {
+        let own = self.accounts.values().find(|own| own.name == id);
+        let written = own.is_some_and(|own| own.book.with_reason(why).is_some());
+        if written && !self.disturbed {
+            self.blame(15, format!("{why} of {id} is on record, and {told:?} was the answer"));
+        }
+    }
+
+    fn claimed(
+        &mut self,
+        tree: &Tree,
+        id: &str,
+        session: &str,
+        generation: u64,
+        counted: (usize, usize),
+    ) {
+        let has = |own: &Account| own.book.lines.iter().any(|line| line.session == session);
+        let own = self.accounts.values().find(|own| own.name == id && has(own));
+        let claim = own.and_then(|own| {
+            own.book.lines.iter().find(|line| line.session == session && line.kind == "claim")
+        });
+        match (own, claim) {
+            (Some(own), Some(line)) => {
+                if line.generation != generation {
+                    let what = format!("{id} was claimed under {}, and the answer was {generation}", line.generation);
+                    return self.blame(4, what);
+                }
+                let same = own.book.open.as_ref().is_some_and(|open| open.generation == generation);
+                let ours = (own.book.setbacks, own.book.crashes);
+                if same && ours != counted {
+                    return self.blame(9, format!("{id} has {ours:?} setbacks and crashes, and {counted:?} were told"));
+                }
+                self.seal(tree, id, has);
+            }
+            _ if self.wild(id) => {}
+            _ => self.blame(3, format!("{id} was claimed under {generation}, and its journal does not say so")),
+        }
+    }
+
+    fn set_hold(&mut self, tree: &Tree, id: &str, held: bool) {
+        let there = tree.find(self.queue, id);
+        let Some(account) = there.and_then(|node| self.accounts.get_mut(&node)) else { return };
+        let is = tree.find(account.node, ".hold").is_some();
+        // A person may have been faster; then it is theirs.
+        if is == held && !account.touched.hold {
+            account.hold = Some(held);
+        }
+        account.seal(tree);
+    }
+
+    fn archived(&mut self, id: &str) {
+        let own = self.accounts.values_mut().find(|own| own.name == id && own.archived == Some(false));
+        if let Some(own) = own {
+            own.archived = Some(true);
+        }
+    }
+
+    fn created(&mut self, tree: &Tree, id: &str) {
+        if !self.seal(tree, id, |_| true) && !self.wild(id) {
+            self.blame(1, format!("{id} was made, as the queue says, and is not there"));
+        }
+    }
+
+    /// A reader was told the old or the new, and nothing else.
+    fn seen(&mut self, id: &str, from: u64, seen: Option<&(String, bool)>) {
+        let own: Vec<&Account> = self.accounts.values().filter(|own| own.name == id).collect();
+        let fits = match seen {
+            None => own.is_empty() || own.iter().any(|own| since(&own.there, from).any(|there| !there)),
+            Some((state, held)) => own.iter().any(|own| {
+                since(&own.words, from).any(|word| word == state)
+                    && (since(&own.holds, from).any(|hold| hold == held) || *held && own.ever_touched)
+            }),
+        };
+        let rewritten = own.iter().any(|own| own.ever_touched);
+        if !fits && !rewritten && !self.disturbed {
+            let stood: Vec<_> = own.iter().map(|own| (&own.words, &own.holds, &own.there)).collect();
+            let what = format!("{id} was seen as {seen:?}, and stood {stood:?}");
+            self.blame(11, what);
+        }
+    }
+
+    fn listed(&mut self, tree: &Tree, from: u64, ids: &[String], strange: &[String]) {
+        for account in self.accounts.values() {
+            let always = since(&account.there, from).all(|there| *there) && !account.there.is_empty();
+            let here = tree.find(self.queue, &account.name) == Some(account.node);
+            if always && here && !ids.contains(&account.name) {
+                let what = format!("{} is there, and the list has it not", account.name);
+                return self.blame(11, what);
+            }
+        }
+        let known = |name: &String| !self.accounts.values().any(|own| own.name == *name);
+        if let Some(name) = strange.iter().find(|name| !known(name) && !self.disturbed)
+            && !self.accounts.values().any(|own| own.name == *name && own.ever_touched)
+        {
+            self.blame(11, format!("the order {name} was listed as strange"));
+        }
+    }
+}
