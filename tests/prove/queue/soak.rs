@@ -26,14 +26,14 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// How long the last orders may take when all is quiet again.
 const LAST_ORDERS: Duration = Duration::from_secs(600);
 
-/// Sessions that are kept.
+/// Sessions that are kept, as the settings say; those that an order still needs come on top.
 const KEEP: usize = 60;
 
 /// In MiB.
 const DISK: u64 = 2048;
 
 const SETTINGS: &str = "[limits]\nbackoff = \"1s\"\nbackoff_cap = \"1s\"\nbreaker = \"1s\"\nbreaker_cap = \"2s\"\npoll = \"500ms\"\n\
-    attempts = 8\ncrashes = 100000\nbounces = 1000\nfree_mib = 16\n[worktree]\nroot = \"../trees\"\n";
+    attempts = 8\ncrashes = 100000\nbounces = 1000\nfree_mib = 16\n[floor]\nkeep_sessions = 60\n[worktree]\nroot = \"../trees\"\n";
 
 const RUN_TESTS: &str = "#!/bin/sh
 # Runs every tests/*.sh in one shell; red when one of them is.
