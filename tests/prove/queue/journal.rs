@@ -8,12 +8,8 @@ use serde_json::Value;
 /// What is wrong with the journal in `order`, in words; the generation it has come to.
 pub(super) fn faults(order: &Path) -> (Vec<String>, u64) {
     let mut faults = Vec::new();
-    let bytes = std::fs::read(order.join("events.jsonl")).unwrap_or_default();
-    let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-    // What follows the last line end is a write that was cut short.
-    lines.pop();
     let mut entries = Vec::new();
-    for (at, line) in lines.iter().enumerate() {
+    for (at, line) in lines(order).iter().enumerate() {
         match entry(line) {
             Some(entry) => entries.push(entry),
             None => faults.push(format!("line {} is no entry", at + 1)),
@@ -23,8 +19,21 @@ pub(super) fn faults(order: &Path) -> (Vec<String>, u64) {
     (faults, highest)
 }
 
+/// The whole lines. What follows the last line end is a write that was cut short.
+fn lines(order: &Path) -> Vec<Vec<u8>> {
+    let bytes = std::fs::read(order.join("events.jsonl")).unwrap_or_default();
+    let mut lines: Vec<Vec<u8>> = bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+    lines.pop();
+    lines
+}
+
+/// Its entries, without what is none.
+pub(super) fn entries(order: &Path) -> Vec<Value> {
+    lines(order).iter().filter_map(|line| entry(line)).collect()
+}
+
 /// One line, if its checksum is right.
-pub(super) fn entry(line: &[u8]) -> Option<Value> {
+fn entry(line: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(line).ok()?;
     let (before, after) = text.rsplit_once(",\"crc\":\"")?;
     let crc = u32::from_str_radix(after.strip_suffix("\"}")?, 16).ok()?;
