@@ -53,6 +53,10 @@ impl Worker {
 
 /// The path of one of our programs.
 pub(crate) fn program(name: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("SHOPFLOOR_PROGRAMS") {
+        // Copies set aside for a long run, beside which others are built.
+        return PathBuf::from(folder).join(name);
+    }
     let path = match name {
         "shopfloor" => env!("CARGO_BIN_EXE_shopfloor"),
         "sim-agent" => env!("CARGO_BIN_EXE_sim-agent"),
@@ -144,10 +148,11 @@ impl House {
         let limits = if more.contains("[limits]") { "" } else { QUICK };
         let scenario = self.path("scenario.toml").display().to_string();
         let calls = self.path("calls").display().to_string();
+        let alone = self.path("alone").display().to_string();
         format!(
             "[project.test]\ncommand = [\"sh\", \"run-tests.sh\"]\ntimeout = \"20s\"\n\n\
              [agent.sim]\ndriver = \"claude\"\nprogram = {sim:?}\nsimulated = true\n\
-             env = {{ SIM_AGENT_SCENARIO = {scenario:?}, SIM_AGENT_CALLS = {calls:?} }}\n\n{limits}\n{more}\n"
+             env = {{ SIM_AGENT_SCENARIO = {scenario:?}, SIM_AGENT_CALLS = {calls:?}, SIM_AGENT_ALONE = {alone:?} }}\n\n{limits}\n{more}\n"
         )
     }
 

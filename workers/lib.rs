@@ -43,6 +43,7 @@ pub mod errand;
 // What every worker does.
 pub mod shop;
 pub mod batch;
+pub mod retention;
 pub mod worker;
 
 // The doors.

@@ -13,6 +13,7 @@ use crate::holder::{SessionId, WorkerId};
 use crate::permits::{PermitBell, Permits};
 use crate::process;
 use crate::queue::{Bell, Recovered};
+use crate::retention;
 use crate::ruling::{Trouble, backoff};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
@@ -25,6 +26,8 @@ const RECOVER_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_EVERY: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(600)];
 /// A sweep may take this part of a worker's time.
 const SWEEP_SHARE: u32 = 500;
+/// How often it is looked whether old sessions are to go.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// How long the process tree of a dead worker may take to end before it is left for the next look.
 const UNDERTAKER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -69,6 +72,7 @@ pub async fn run(shop: &Arc<Shop>, until: Until, stop: &Stop) -> Result<Ended> {
         freed: shop.permits.as_ref().map(Permits::bell).transpose()?,
         recovered_at: None,
         swept: None,
+        tidied: None,
         broken: Vec::new(),
         pause_told: None,
         untidy: false,
@@ -104,6 +108,8 @@ struct Worker<'a> {
     recovered_at: Option<Instant>,
     /// When the index was rebuilt last, and how long that took.
     swept: Option<(Instant, Duration)>,
+    /// When old sessions were taken away last.
+    tidied: Option<Instant>,
     /// Orders that can't be worked on, as they were told.
     broken: Vec<(String, String)>,
     /// Why the stage pauses, as it was told.
@@ -202,6 +208,15 @@ impl Worker<'_> {
                 return Ok(());
             }
             self.swept = Some((Instant::now(), begun.elapsed()));
+        }
+        if due(self.tidied, TIDY_EVERY) {
+            let tidied = beside(self.shop, stop, |shop| {
+                retention::tidy(&*shop.queue, &shop.floor, &shop.config.floor)
+            });
+            if tidied.await?.is_none() {
+                return Ok(());
+            }
+            self.tidied = Some(Instant::now());
         }
         Ok(())
     }

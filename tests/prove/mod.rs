@@ -7,6 +7,7 @@
 mod by_hand;
 mod import;
 mod planning;
+mod queue;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -19,6 +19,10 @@ pub struct FloorConfig {
     /// How long an order waits until that is worth one step of priority.
     #[serde(deserialize_with = "super::duration")]
     pub ageing: Duration,
+    /// How many folders of sessions that are over are kept. What an order still needs stays as well.
+    pub keep_sessions: usize,
+    /// How many MiB those may take together.
+    pub keep_mib: u64,
 }
 
 impl Default for FloorConfig {
@@ -28,6 +32,8 @@ impl Default for FloorConfig {
             max_batch_size: NonZeroU32::new(20).unwrap_or(NonZeroU32::MIN),
             phase_gate: 0.8,
             ageing: Duration::from_secs(3600),
+            keep_sessions: 500,
+            keep_mib: 2048,
         }
     }
 }
@@ -53,9 +59,10 @@ mod tests {
     #[test]
     fn the_floor_has_sound_settings_of_its_own() {
         assert_eq!(read("").unwrap(), FloorConfig::default());
-        let set = read("[floor]\nsessions = 3\nphase_gate = 1.0\nageing = \"10m\"\n").unwrap();
+        let set = read("[floor]\nsessions = 3\nphase_gate = 1.0\nageing = \"10m\"\nkeep_sessions = 7\nkeep_mib = 9\n").unwrap();
         assert_eq!((set.sessions.map(u32::from), set.phase_gate), (Some(3), 1.0));
         assert_eq!(set.ageing, Duration::from_secs(600));
+        assert_eq!((set.keep_sessions, set.keep_mib), (7, 9));
     }
 
     #[test]

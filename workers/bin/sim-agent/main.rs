@@ -12,6 +12,7 @@
 
 use std::process::ExitCode;
 
+mod alone;
 mod honest;
 mod job;
 mod mischief;

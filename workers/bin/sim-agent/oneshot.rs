@@ -9,7 +9,7 @@ use shopfloor::verdict::Testimony;
 use crate::job::Job;
 use crate::options::Options;
 use crate::scenario::{Act, Mischief};
-use crate::{LABEL, mischief, work};
+use crate::{LABEL, alone, mischief, work};
 
 #[derive(Deserialize)]
 struct Batch {
@@ -65,6 +65,7 @@ pub(crate) fn run(options: &Options) -> Result<u8, String> {
 /// Does one order; an exit code ends everything.
 fn one(options: &Options, job: &Job, dir: &Path) -> Result<Option<u8>, String> {
     work::count_call(options.calls.as_deref(), job)?;
+    let _alone = alone::lock(options.alone.as_deref(), job)?;
     println!("{LABEL} {} of {}", job.stage, job.order);
     let act = work::act_for(&options.scenario, job)?;
     let what = format!("{}/{}/{}", job.stage, job.order, job.generation);

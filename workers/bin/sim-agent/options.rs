@@ -17,7 +17,8 @@ Usage: sim-agent [--scenario FILE] [--seed N] [--speed X] [--oneshot] [flags of 
   --speed X        divides every time by X       [env: SIM_AGENT_SPEED]
   --oneshot        a one-shot command: reads batch.json, leaves results/<id>.json
 
-SIM_AGENT_CALLS names a file that gets one line per simulated model call. See docs/sim-agent.md.";
+SIM_AGENT_CALLS names a file that gets one line per simulated model call, SIM_AGENT_ALONE a folder in which each
+turn locks its order. See docs/sim-agent.md.";
 
 /// What it was started with.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) session: String,
     /// The file that counts model calls.
     pub(crate) calls: Option<PathBuf>,
+    /// The folder in which each turn locks its order.
+    pub(crate) alone: Option<PathBuf>,
 }
 
 impl Options {
@@ -60,6 +63,7 @@ impl Options {
                     id.to_string_lossy().into_owned()
                 }),
             calls: std::env::var_os("SIM_AGENT_CALLS").map(PathBuf::from),
+            alone: std::env::var_os("SIM_AGENT_ALONE").map(PathBuf::from),
         }))
     }
 }

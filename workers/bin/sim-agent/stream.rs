@@ -11,7 +11,7 @@ use shopfloor::verdict::Testimony;
 use crate::job::Job;
 use crate::options::Options;
 use crate::scenario::{Act, Mischief};
-use crate::{LABEL, mischief, work};
+use crate::{LABEL, alone, mischief, work};
 
 /// What comes in.
 enum Message {
@@ -116,6 +116,7 @@ impl Talk<'_> {
         }
         self.titles.insert(job.order.clone(), job.title.clone());
         work::count_call(self.options.calls.as_deref(), &job)?;
+        let _alone = alone::lock(self.options.alone.as_deref(), &job)?;
         let act = work::act_for(&self.options.scenario, &job)?;
         self.tell(&format!("{LABEL}: {} of {}", job.stage, job.order))?;
         let what = format!("{}/{}/{}/{}", job.stage, job.order, job.generation, job.fix);
