@@ -6,6 +6,7 @@
 
 mod by_hand;
 mod import;
+mod model;
 mod planning;
 
 use std::collections::BTreeMap;
