@@ -147,13 +147,75 @@ fn every_file_is_built_into_something() {
 #[test]
 fn file_locks_stay_in_one_room() {
     for path in ["workers", "launcher"].into_iter().flat_map(sources) {
-        if !path.ends_with("queue/files/lock.rs") {
+        if !path.ends_with("queue/files/machine/flock.rs") {
             let code = read(&path);
             let uses =
                 code.lines().any(|l| l.contains("fs2::") && !l.trim_start().starts_with("//"));
             assert!(!uses, "{} uses fs2", shown(&path));
         }
     }
+}
+
+/// What in the code of a file, without comments and tests, goes past the machine that the file queue is given.
+fn past_the_machine(text: &str) -> Vec<&'static str> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code: String = lines.map(|line| format!("{line}\n")).collect();
+    let ways = [
+        "std::fs",
+        "fs::",
+        "rustix::",
+        "File::open",
+        "tempfile::",
+        "walkdir::",
+        "notify::",
+        ".exists()",
+        ".is_file()",
+        ".is_dir()",
+        "std::process",
+        "process::",
+        "thread::sleep",
+        "Instant",
+        "SystemTime",
+        "unix_now",
+        "Zoned::now",
+        "fastrand::u",
+        "fastrand::shuffle",
+        "Uuid::new",
+        "floor::replace",
+        "floor.archived",
+        "floor.put_",
+    ];
+    ways.into_iter().filter(|way| code.contains(way)).collect()
+}
+
+#[test]
+fn the_file_queue_does_nothing_past_the_machine_it_is_given() {
+    let files: Vec<_> = sources("workers/queue/files")
+        .into_iter()
+        .filter(|path| {
+            !["linux.rs", "flock.rs"]
+                .iter()
+                .any(|real| path.ends_with(Path::new("machine").join(real)))
+        })
+        .collect();
+    assert!(files.len() > 25, "{files:?}");
+    for path in files.into_iter().filter(|path| !path.ends_with("machine/mod.rs")) {
+        let found = past_the_machine(&read(&path));
+        assert!(found.is_empty(), "{} goes past the machine by {found:?}", shown(&path));
+    }
+    let seam = read(&house().join("workers/queue/files/machine/mod.rs"));
+    assert_eq!(past_the_machine(&seam), ["rustix::"], "only the numbers of errors");
+}
+
+#[test]
+fn the_check_of_the_machine_sees_a_way_past_it() {
+    let real = read(&house().join("workers/queue/files/machine/linux.rs"));
+    let found = past_the_machine(&real);
+    for way in ["std::fs", "rustix::", "notify::", "thread::sleep", "Instant", "fastrand::u"] {
+        assert!(found.contains(&way), "{way} is not seen in {found:?}");
+    }
+    assert_eq!(past_the_machine("// std::fs\n#[cfg(test)] use std::fs;"), Vec::<&str>::new());
 }
 
 #[test]

@@ -96,6 +96,9 @@ pub struct Entry {
     /// Modification time of the `.state` file before an advance, nanoseconds (file queue).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtime: Option<i64>,
+    /// When that file was made, nanoseconds, where the file system keeps it (file queue).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub born: Option<i64>,
     /// The id of the order, in the first entry: a copied folder is found out by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -124,6 +127,7 @@ impl Entry {
             proof: None,
             ino: None,
             mtime: None,
+            born: None,
             id: None,
             why: String::new(),
             at: 0,

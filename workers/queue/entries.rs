@@ -3,7 +3,6 @@
 use super::{Grant, Move, Note, Release};
 use crate::error::Error;
 use crate::failure::Class;
-use crate::floor::unix_now;
 use crate::history::{Entry, History, Kind, OpenClaim};
 use crate::holder::WorkerId;
 use crate::order::OrderId;
@@ -73,11 +72,11 @@ pub(in crate::queue) fn kick(history: &History, from: &State, to: &State, why: &
 }
 
 /// The dead `worker` loses its open claim, if it has one, and who is charged. A death counts against the order only
-/// between the beginning of its turn and the moment its result was on disk; it rests for `rest_secs` then.
+/// between the beginning of its turn and the moment its result was on disk; it rests until `due` then.
 pub(in crate::queue) fn orphan(
     history: &History,
     worker: &WorkerId,
-    rest_secs: u64,
+    due: u64,
 ) -> Option<(Entry, Class)> {
     let OpenClaim { generation, worker, session, state, turn_begun, .. } =
         history.open.clone().filter(|open| open.worker == *worker)?;
@@ -88,7 +87,7 @@ pub(in crate::queue) fn orphan(
         wid: Some(worker),
         sid: Some(session),
         class: Some(class),
-        due: in_its_turn.then(|| unix_now().saturating_add(rest_secs)),
+        due: in_its_turn.then_some(due),
         why: "its worker died".to_owned(),
         ..Entry::of(Kind::Orphan, generation)
     };

@@ -81,7 +81,7 @@ impl Slot {
     fn due(&self) -> Option<u64> {
         let free = self.hold.is_none() && self.history.open.is_none();
         let due = self.history.due.unwrap_or(self.history.since);
-        (free && !self.history.due.is_some_and(rests)).then_some(due)
+        (free && !self.history.due.is_some_and(|due| rests(due, unix_now()))).then_some(due)
     }
 }
 
@@ -173,7 +173,7 @@ impl MemoryQueue {
             let lives = open(&self.alive).alive.contains(&claim.worker);
             return Some(if lives { Skip::Claimed(claim.worker.clone()) } else { Skip::Busy });
         }
-        slot.history.due.filter(|&due| rests(due)).map(Skip::NotDue)
+        slot.history.due.filter(|&due| rests(due, unix_now())).map(Skip::NotDue)
     }
 }
 
@@ -435,7 +435,8 @@ impl Queue for MemoryQueue {
         for worker in dead.into_iter().filter(undertaker) {
             let mut orders = open(&self.orders);
             for (id, slot) in orders.iter_mut() {
-                let orphan = entries::orphan(&slot.history, &worker, self.crash_backoff_secs);
+                let due = unix_now().saturating_add(self.crash_backoff_secs);
+                let orphan = entries::orphan(&slot.history, &worker, due);
                 if let Some((entry, class)) = orphan {
                     slot.add(entry);
                     recovered.push(Recovered { id: id.clone(), worker: worker.clone(), class });

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use super::machine::Machine;
 use crate::error::{Error, FULL, Kind, Result};
 
 /// Inodes that are kept free: an order and its session take a few dozen.
 const INODES_KEPT: u64 = 256;
 
 /// Refuses (kind `DiskFull`) when less than `free_mib` MiB or too few inodes are left where `folder` is.
-pub(super) fn check(folder: &Path, free_mib: u64) -> Result<()> {
-    let Some(room) = Room::at(folder) else { return Ok(()) };
+pub(super) fn check(machine: &dyn Machine, folder: &Path, free_mib: u64) -> Result<()> {
+    let Some(room) = machine.room(folder) else { return Ok(()) };
     if room.mib < free_mib {
         return Err(Error::new(
             Kind::DiskFull,
@@ -39,10 +40,10 @@ pub(super) fn check(folder: &Path, free_mib: u64) -> Result<()> {
 }
 
 /// Adds to an error about a full disk how full it is, unless it says so itself.
-pub(super) fn told(error: Error, folder: &Path) -> Error {
+pub(super) fn told(machine: &dyn Machine, error: Error, folder: &Path) -> Error {
     let vague = error.kind() == Kind::DiskFull && error.next_step() == Some(FULL);
-    match Room::at(folder) {
-        Some(room) if vague && room.mib < 1024 => {
+    match machine.room(folder).filter(|_| vague) {
+        Some(room) if room.mib < 1024 => {
             let inodes = room.inodes.map_or_else(String::new, |n| format!(" and {n} inodes"));
             error.hint(format!(
                 "{} MiB{inodes} are free on the file system of {}: free some space; nothing was lost",
@@ -54,29 +55,16 @@ pub(super) fn told(error: Error, folder: &Path) -> Error {
     }
 }
 
-struct Room {
-    mib: u64,
-    /// `None` where the file system does not count them.
-    inodes: Option<u64>,
-}
-
-impl Room {
-    fn at(folder: &Path) -> Option<Self> {
-        let found = rustix::fs::statvfs(folder).ok()?;
-        let mib = found.f_bavail.saturating_mul(found.f_frsize) / (1024 * 1024);
-        Some(Self { mib, inodes: (found.f_files > 0).then_some(found.f_favail) })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::files::machine::Linux;
 
     #[test]
     fn too_little_room_names_the_path_and_what_is_free() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(check(folder.path(), 0).is_ok());
-        let error = check(folder.path(), u64::MAX).unwrap_err();
+        assert!(check(&Linux, folder.path(), 0).is_ok());
+        let error = check(&Linux, folder.path(), u64::MAX).unwrap_err();
         assert_eq!(error.kind(), Kind::DiskFull);
         assert!(error.to_string().contains(&*folder.path().to_string_lossy()));
         assert!(error.to_string().contains("MiB are free"), "{error}");

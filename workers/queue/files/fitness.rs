@@ -2,14 +2,11 @@
 
 use std::path::Path;
 
-use rustix::fs::{CWD, RenameFlags};
-use rustix::io::Errno;
-
-use super::floor_files::{make_folder, open, remove};
-use super::folder::{failed, sync, sync_folder};
+use super::folder::failed;
 use super::lock;
+use super::machine::{Errno, Opening, Renaming, SyncPoint};
+use super::site::Site;
 use crate::error::{Error, Kind, Result};
-use crate::floor::Floor;
 
 /// Types that several machines can share, or that answer for a file system they don't know: locks and syncs there
 /// mean less than they say. The numbers are those of statfs(2).
@@ -32,18 +29,19 @@ const UNFIT: [(u64, &str); 13] = [
 const HINT: &str = "keep the queue on a local disk (ext4, xfs, btrfs), and link to it from where you want to see it";
 
 /// Refuses (kind `Unfit`) a folder on a file system that can't carry a queue; without `trial` by its type alone.
-pub(super) fn check(floor: &Floor, trial: bool) -> Result<()> {
-    let root = floor.root();
-    let found = rustix::fs::statfs(root).map_err(|error| failed("look at", root, error))?;
-    refuse_type(root, found.f_type.cast_unsigned())?;
+pub(super) fn check(site: &Site, trial: bool) -> Result<()> {
+    let (root, tmp, machine) = (site.floor.root(), site.floor.tmp(), &site.machine);
+    let found = machine.file_system(root).map_err(|error| failed("look at", root, error))?;
+    let Some(number) = found else { return Ok(()) };
+    refuse_type(root, number)?;
     if !trial {
         return Ok(());
     }
-    make_folder(&floor.tmp())?;
-    let name = format!("fit-{}-{:08x}", std::process::id(), fastrand::u32(..));
-    let (one, two) = (floor.tmp().join(format!("{name}.1")), floor.tmp().join(format!("{name}.2")));
-    let tried = try_out(&floor.tmp(), &one, &two);
-    let removed = remove(&one).and(remove(&two));
+    site.make_folder(&tmp)?;
+    let name = format!("fit-{}-{:08x}", machine.own_pid(), machine.chance() as u32);
+    let (one, two) = (tmp.join(format!("{name}.1")), tmp.join(format!("{name}.2")));
+    let tried = try_out(site, &one, &two);
+    let removed = site.remove(&one).and(site.remove(&two));
     tried.and(removed.map(drop))
 }
 
@@ -64,33 +62,37 @@ fn unfit(message: String) -> Error {
 }
 
 /// Two opens of one file conflict, a rename does not replace, file and folder can be synced.
-fn try_out(folder: &Path, one: &Path, two: &Path) -> Result<()> {
-    let opened =
-        |path: &Path, make| open(path, true, make).map_err(|error| failed("open", path, error));
+fn try_out(site: &Site, one: &Path, two: &Path) -> Result<()> {
+    let opened = |path: &Path, how| {
+        site.machine.open(path, how).map_err(|error| failed("open", path, error))
+    };
     let locked = |file, path: &Path| {
         lock::exclusive(file)
             .map_err(|error| failed("lock", path, error).of_kind(Kind::Unfit).hint(HINT))
     };
-    let first = locked(opened(one, true)?, one)?;
-    if first.is_none() || locked(opened(one, false)?, one)?.is_some() {
+    let first = locked(opened(one, Opening::New)?, one)?;
+    if first.is_none() || locked(opened(one, Opening::Write)?, one)?.is_some() {
         let path = one.display();
         return Err(unfit(format!("two locks on {path} do not exclude each other")));
     }
-    opened(two, true)?;
-    match rustix::fs::renameat_with(CWD, one, CWD, two, RenameFlags::NOREPLACE) {
+    opened(two, Opening::New)?;
+    match site.machine.rename(one, two, Renaming::Keep) {
         Err(Errno::EXIST) => {}
         Ok(()) => return Err(unfit(format!("a rename to {} replaced it", two.display()))),
         Err(error) => {
             return Err(failed("rename a file to", two, error).of_kind(Kind::Unfit).hint(HINT));
         }
     }
-    sync(&opened(two, false)?, two)?;
-    sync_folder(folder)
+    let second = opened(two, Opening::Write)?;
+    second.sync(SyncPoint::TrialFile).map_err(|error| failed("sync", two, error))?;
+    site.sync_folder(&site.floor.tmp(), SyncPoint::TrialFolder)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::files::machine::Linux;
+    use std::sync::Arc;
 
     #[test]
     fn a_shared_file_system_is_refused_by_its_type_with_what_to_do() {
@@ -106,9 +108,9 @@ mod tests {
     #[test]
     fn the_trial_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
-        let floor = Floor::of_queue(folder.path());
-        make_folder(floor.root()).unwrap();
-        check(&floor, true).unwrap();
-        assert_eq!(std::fs::read_dir(floor.tmp()).unwrap().count(), 0);
+        let site = Site::of(folder.path(), Arc::new(Linux)).unwrap();
+        site.make_folder(site.floor.root()).unwrap();
+        check(&site, true).unwrap();
+        assert_eq!(std::fs::read_dir(site.floor.tmp()).unwrap().count(), 0);
     }
 }

@@ -1,21 +1,20 @@
 //! The folder of one order, held open: every file of it is reached through the descriptor, and no symbolic link is
 //! ever followed. So a folder that is renamed or removed under us is noticed, and nothing outside it is touched.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
-use rustix::io::{Errno, retry_on_intr};
-
+use super::machine::{
+    Answer, Errno, Facts, Machine, OpenFile, OpenFolder, Opening, Renaming, Sort, SyncPoint,
+};
 use crate::error::{Error, Kind, Result};
 use crate::order::OrderId;
 
 /// Names of the files the queue keeps in an order's folder.
 pub(super) const STATE: &str = ".state";
 pub(super) const STATE_NEXT: &str = ".state.next";
+pub(super) const STATE_OLD: &str = ".state.old";
 pub(super) const LOCK: &str = ".lock";
 pub(super) const HOLD: &str = ".hold";
 pub(super) const HOLD_NEXT: &str = ".hold.next";
@@ -29,13 +28,19 @@ pub(super) struct Stamp {
     pub(super) ino: u64,
     /// Its modification time, nanoseconds since 1970.
     pub(super) mtime: i64,
+    /// When it was made, where the file system keeps that. Inodes are used again, and a backup sets modification times.
+    pub(super) born: Option<i64>,
 }
 
 impl Stamp {
-    fn of(file: &File) -> io::Result<Self> {
-        let found = file.metadata()?;
-        let mtime = found.mtime().saturating_mul(1_000_000_000).saturating_add(found.mtime_nsec());
-        Ok(Self { ino: found.ino(), mtime })
+    /// True when both mean the same file. What is not known of one is not compared.
+    pub(super) fn is(self, other: Self) -> bool {
+        let born = self.born.zip(other.born).is_none_or(|(one, other)| one == other);
+        born && (self.ino, self.mtime) == (other.ino, other.mtime)
+    }
+
+    fn of(facts: &Facts) -> Self {
+        Self { ino: facts.inode, mtime: facts.mtime, born: facts.born }
     }
 }
 
@@ -57,19 +62,21 @@ pub(super) struct OrderFolder {
     pub(super) id: OrderId,
     /// Where it was when we opened it.
     pub(super) path: PathBuf,
-    dir: File,
+    /// The machine it is on.
+    pub(super) machine: Arc<dyn Machine>,
+    dir: Box<dyn OpenFolder>,
 }
 
 impl OrderFolder {
-    /// Opens the folder of `id`; `None` when there is none (a symbolic link or a plain file is none).
-    pub(super) fn open(queue: &Path, id: &OrderId) -> Result<Option<Self>> {
-        Self::open_at(queue.join(id.as_str()), id)
-    }
-
-    /// Opens `path` as the folder of `id`: while it is built, it stands elsewhere.
-    pub(super) fn open_at(path: PathBuf, id: &OrderId) -> Result<Option<Self>> {
-        match open(CWD, &path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()) {
-            Ok(dir) => Ok(Some(Self { id: id.clone(), path, dir: File::from(dir) })),
+    /// Opens `path` as the folder of `id`; `None` when there is none (a symbolic link or a plain file is none). While
+    /// it is built, it stands elsewhere than among the orders.
+    pub(super) fn open_at(
+        machine: &Arc<dyn Machine>,
+        path: PathBuf,
+        id: &OrderId,
+    ) -> Result<Option<Self>> {
+        match machine.open_folder(&path) {
+            Ok(dir) => Ok(Some(Self { id: id.clone(), path, machine: machine.clone(), dir })),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
             Err(error) => Err(self_failed("open", &path, error)),
         }
@@ -81,104 +88,120 @@ impl OrderFolder {
     }
 
     /// A second handle of the folder, to lock it by.
-    pub(super) fn another_handle(&self) -> Result<File> {
-        self.dir.try_clone().map_err(|error| failed("open", &self.path, error))
+    pub(super) fn another_handle(&self) -> Result<Box<dyn OpenFile>> {
+        self.dir.to_lock().map_err(|error| failed("open", &self.path, error))
     }
 
     /// Opens a file in it. Never blocks (a FIFO does not either) and never follows a link.
-    pub(super) fn file(&self, name: &str, flags: OFlags) -> Result<File, Errno> {
-        open(&self.dir, name, flags, Mode::RUSR | Mode::WUSR).map(File::from)
+    pub(super) fn file(&self, name: &str, how: Opening) -> Answer<Box<dyn OpenFile>> {
+        self.dir.open(name, how)
     }
 
     /// Reads a file in it, at most `limit` bytes of it.
     pub(super) fn read(&self, name: &str, limit: u64) -> Result<Content> {
-        let file = match self.file(name, OFlags::RDONLY) {
+        let file = match self.file(name, Opening::Read) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(Content::Missing),
             Err(Errno::LOOP) => return Ok(Content::Fault("is a symbolic link".to_owned())),
-            Err(error) if is_its_own_fault(error) => return Ok(unreadable(&error.into())),
+            Err(error) if is_its_own_fault(error) => return Ok(unreadable(error)),
             Err(error) => return Err(failed("open", &self.path_of(name), error)),
         };
-        let read = || -> io::Result<Content> {
-            let found = file.metadata()?;
-            if !found.is_file() {
+        let read = || -> Answer<Content> {
+            if file.facts()?.sort != Sort::File {
                 return Ok(Content::Fault("is not a plain file".to_owned()));
             }
-            let mut bytes = Vec::new();
-            (&file).take(limit + 1).read_to_end(&mut bytes)?;
+            let bytes = file.read(limit + 1)?;
             if bytes.len() as u64 > limit {
                 return Ok(Content::Fault(format!("is larger than {limit} bytes")));
             }
-            Ok(Content::Bytes(bytes, Stamp::of(&file)?))
+            Ok(Content::Bytes(bytes, Stamp::of(&file.facts()?)))
         };
         match read() {
-            Ok(content) => Ok(content),
-            Err(error) if Errno::from_io_error(&error).is_some_and(is_its_own_fault) => {
-                Ok(unreadable(&error))
-            }
-            Err(error) => Err(Error::io("read", &self.path_of(name), error)),
+            Err(error) if is_its_own_fault(error) => Ok(unreadable(error)),
+            read => read.map_err(|error| Error::io("read", &self.path_of(name), error.into())),
         }
     }
 
     /// Writes a new file of that name and syncs it; what stood there is taken away first.
     /// On an error nothing of that name is left.
-    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<Stamp> {
+    pub(super) fn write(&self, name: &str, bytes: &[u8], point: SyncPoint) -> Result<Stamp> {
         self.remove(name)?;
         let path = self.path_of(name);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        let mut file = self.file(name, flags).map_err(|error| failed("create", &path, error))?;
+        let file = self.file(name, Opening::New).map_err(|error| failed("create", &path, error))?;
         let written = file
-            .write_all(bytes)
+            .write(bytes)
             .map_err(|error| failed("write", &path, error))
-            .and_then(|()| sync(&file, &path))
-            .and_then(|()| Stamp::of(&file).map_err(|error| failed("look at", &path, error)));
+            .and_then(|()| file.sync(point).map_err(|error| failed("sync", &path, error)))
+            .and_then(|()| file.facts().map_err(|error| failed("look at", &path, error)));
         if written.is_err() {
             drop(self.remove(name));
         }
-        written
+        written.map(|facts| Stamp::of(&facts))
     }
 
     /// Renames a file within it, over what stood there.
     pub(super) fn rename(&self, from: &str, to: &str) -> Result<()> {
-        rustix::fs::renameat(&self.dir, from, &self.dir, to)
-            .map_err(|error| failed("rename a file to", &self.path_of(to), error))
+        self.dir.rename(from, to, Renaming::Replace).map_err(|error| self.failed_rename(to, error))
+    }
+
+    /// Renames a file within it, unless something of the new name is there (`EEXIST`).
+    pub(super) fn rename_unless_there(&self, from: &str, to: &str) -> Answer<()> {
+        self.dir.rename(from, to, Renaming::Keep)
+    }
+
+    /// Lets two files within it change places.
+    pub(super) fn exchange(&self, one: &str, other: &str) -> Answer<()> {
+        self.dir.rename(one, other, Renaming::Exchange)
+    }
+
+    /// The error of a rename to `to`.
+    pub(super) fn failed_rename(&self, to: &str, error: Errno) -> Error {
+        failed("rename a file to", &self.path_of(to), error)
     }
 
     /// Takes a file away; false when there was none.
     pub(super) fn remove(&self, name: &str) -> Result<bool> {
-        match rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()) {
+        match self.dir.remove(name) {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(failed("remove", &self.path_of(name), error)),
         }
     }
 
+    /// Makes the content of a file in it survive power loss, whoever wrote it.
+    pub(super) fn sync_file(&self, name: &str, point: SyncPoint) -> Result<()> {
+        let synced = self.file(name, Opening::Read).and_then(|file| file.sync(point));
+        synced.map_err(|error| failed("sync", &self.path_of(name), error))
+    }
+
     /// Makes what its names lead to survive power loss.
-    pub(super) fn sync(&self) -> Result<()> {
-        sync(&self.dir, &self.path)
+    pub(super) fn sync(&self, point: SyncPoint) -> Result<()> {
+        self.dir.sync(point).map_err(|error| failed("sync", &self.path, error))
     }
 
     /// True while `file` is what `name` leads to, and the folder is still where we opened it.
-    pub(super) fn still_has(&self, name: &str, file: &File) -> Result<bool> {
+    pub(super) fn still_has(&self, name: &str, file: &dyn OpenFile) -> Result<bool> {
         let seen = |error| failed("look at", &self.path_of(name), error);
-        let ours = rustix::fs::fstat(file).map_err(seen)?;
-        let own = rustix::fs::fstat(&self.dir).map_err(seen)?;
-        let here = match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(there) => (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino),
+        let same =
+            |one: Facts, other: Facts| (one.device, one.inode) == (other.device, other.inode);
+        let ours = file.facts().map_err(seen)?;
+        let own = self.dir.facts().map_err(seen)?;
+        let here = match self.dir.facts_of(name) {
+            Ok(there) => same(there, ours),
             Err(Errno::NOENT) => false,
             Err(error) => return Err(seen(error)),
         };
-        let in_place = match rustix::fs::statat(CWD, &self.path, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(there) => (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino),
+        let in_place = match self.machine.facts(&self.path) {
+            Ok(there) => same(there, own),
             Err(Errno::NOENT | Errno::NOTDIR) => false,
             Err(error) => return Err(seen(error)),
         };
-        Ok(here && in_place && ours.st_nlink > 0)
+        Ok(here && in_place && ours.links > 0)
     }
 
     /// True when something of that name stands there, whatever it is.
     pub(super) fn has(&self, name: &str) -> Result<bool> {
-        match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match self.dir.facts_of(name) {
             Ok(_) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(failed("look at", &self.path_of(name), error)),
@@ -186,41 +209,17 @@ impl OrderFolder {
     }
 }
 
-/// Opens without following a last link and without waiting for anybody.
-fn open(
-    dir: impl std::os::fd::AsFd,
-    path: impl AsRef<Path>,
-    flags: OFlags,
-    mode: Mode,
-) -> Result<OwnedFd, Errno> {
-    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    retry_on_intr(|| rustix::fs::openat(&dir, path.as_ref(), flags, mode))
-}
-
-/// Syncs a file or a folder. A failure is not tried again on that descriptor: the kernel tells it only once.
-pub(super) fn sync(file: &File, path: &Path) -> Result<()> {
-    retry_on_intr(|| rustix::fs::fsync(file)).map_err(|error| failed("sync", path, error))
-}
-
-/// Syncs the folder at `path`.
-pub(super) fn sync_folder(path: &Path) -> Result<()> {
-    let dir = File::open(path).map_err(|error| failed("open", path, error))?;
-    sync(&dir, path)
-}
-
 /// An error of the file system: what it means for the whole queue is said by its kind.
-pub(super) fn failed(doing: &str, path: &Path, error: impl Into<io::Error>) -> Error {
-    let error = error.into();
-    let code = Errno::from_io_error(&error);
-    let told = Error::io(doing, path, error);
-    match code {
-        Some(Errno::IO) => told
+pub(super) fn failed(doing: &str, path: &Path, error: Errno) -> Error {
+    let told = Error::io(doing, path, error.into());
+    match error {
+        Errno::IO => told
             .of_kind(Kind::Unfit)
             .hint("the disk reports an error: look at `dmesg`; the next one to touch the order checks it"),
-        Some(Errno::ROFS) => told
+        Errno::ROFS => told
             .of_kind(Kind::Unfit)
             .hint("the file system is read-only: mount it read-write; nothing was lost"),
-        Some(Errno::NOLCK | Errno::OPNOTSUPP) => told
+        Errno::NOLCK | Errno::OPNOTSUPP => told
             .of_kind(Kind::Unfit)
             .hint("this is a file system without locks: keep the queue on a local disk (ext4, xfs, btrfs)"),
         _ => told,
@@ -241,6 +240,7 @@ fn is_its_own_fault(error: Errno) -> bool {
     )
 }
 
-fn unreadable(error: &io::Error) -> Content {
+fn unreadable(error: Errno) -> Content {
+    let error = io::Error::from(error);
     Content::Fault(format!("can't be read: {error}"))
 }

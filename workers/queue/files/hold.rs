@@ -3,6 +3,7 @@
 
 use super::folder::{Content, HOLD, HOLD_NEXT, OrderFolder};
 use super::journal::Journal;
+use super::machine::SyncPoint;
 use crate::error::Result;
 use crate::history::{Entry, Kind};
 
@@ -20,9 +21,9 @@ pub(super) fn read(folder: &OrderFolder) -> Result<Option<String>> {
 
 /// Puts it on hold, over another reason.
 pub(super) fn put(folder: &OrderFolder, why: &str) -> Result<()> {
-    folder.write(HOLD_NEXT, format!("{}\n", why.trim()).as_bytes())?;
+    folder.write(HOLD_NEXT, format!("{}\n", why.trim()).as_bytes(), SyncPoint::HoldNext)?;
     folder.rename(HOLD_NEXT, HOLD)?;
-    folder.sync()
+    folder.sync(SyncPoint::HoldName)
 }
 
 /// The queue itself puts a broken order on hold, once: a reason that is there already stays. When even this can't be

@@ -1,19 +1,19 @@
 //! `queue.json`: which format the queue has, its id, and on which machine it lives.
 
-use std::io;
 use std::path::Path;
 
-use rustix::fs::{CWD, RenameFlags};
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::floor_files::{make_folder, remove};
-use super::folder::{failed, sync_folder};
+use super::folder::failed;
+use super::machine::{Errno, Opening, Renaming, SyncPoint};
+use super::site::Site;
 use crate::error::{Error, Kind, Result};
-use crate::floor::{Floor, replace};
 
 /// The format of queues that this version makes and reads.
 const FORMAT: u64 = 1;
+
+/// The most bytes of the file.
+const LIMIT_BYTES: u64 = 64 * 1024;
 
 /// What stands in `queue.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,22 +33,14 @@ struct Format {
 
 impl Identity {
     /// Writes `queue.json` unless there is one.
-    pub(super) fn make(floor: &Floor) -> Result<()> {
-        let path = floor.identity();
-        if path.exists() {
+    pub(super) fn make(site: &Site) -> Result<()> {
+        let path = site.floor.identity();
+        if site.is_there(&path) {
             return Ok(());
         }
-        let fresh = Self { format: FORMAT, queue: uuid::Uuid::new_v4().to_string(), host: host() };
-        make_folder(&floor.tmp())?;
-        let aside = floor.tmp().join(format!("queue.json.{:08x}", fastrand::u32(..)));
-        put(&aside, &fresh)?;
-        let renamed = rustix::fs::renameat_with(CWD, &aside, CWD, &path, RenameFlags::NOREPLACE);
-        match renamed {
-            Ok(()) => sync_folder(floor.root()),
-            // Another process made one at the same time: that one counts.
-            Err(Errno::EXIST) => remove(&aside).map(drop),
-            Err(error) => Err(failed("rename a file to", &path, error)),
-        }
+        let (queue, host) = (site.machine.new_id(), site.machine.host());
+        let fresh = Self { format: FORMAT, queue, host };
+        fresh.put(site, Renaming::Keep)
     }
 
     /// Reads `queue.json`, and refuses a queue of a newer format.
@@ -56,11 +48,12 @@ impl Identity {
     /// A queue that was moved to another machine is taken over, and that is told: on a local file system only one
     /// kernel can have it mounted, the boot's id in every worker's lock says that those workers are gone, and a container
     /// has a new name at every start. File systems that several machines can share are refused before (see `fitness`).
-    pub(super) fn read(floor: &Floor) -> Result<Self> {
-        let path = floor.identity();
-        let text = std::fs::read(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                let folder = floor.root().parent().unwrap_or(Path::new("."));
+    pub(super) fn read(site: &Site) -> Result<Self> {
+        let path = site.floor.identity();
+        let read = site.machine.open(&path, Opening::Read).and_then(|file| file.read(LIMIT_BYTES));
+        let text = read.map_err(|error| match error {
+            Errno::NOENT | Errno::NOTDIR => {
+                let folder = site.floor.root().parent().unwrap_or(Path::new("."));
                 Error::new(Kind::NotFound, format!("there is no queue in {}", folder.display()))
                     .hint("`shopfloor init` makes one")
             }
@@ -87,29 +80,26 @@ impl Identity {
         uuid::Uuid::parse_str(&identity.queue).map_err(|error| {
             unreadable(serde::de::Error::custom(format!("its id is no UUID: {error}")))
         })?;
-        if identity.host != host() {
-            let (before, now) = (&identity.host, host());
-            tracing::warn!(%before, %now, "the queue was used on another machine before");
+        let now = site.machine.host();
+        if identity.host != now {
+            tracing::warn!(before = %identity.host, %now, "the queue was used on another machine before");
             identity.host = now;
-            put(&path, &identity)?;
+            identity.put(site, Renaming::Replace)?;
         }
         Ok(identity)
     }
-}
 
-fn put(path: &Path, identity: &Identity) -> Result<()> {
-    let mut text = serde_json::to_vec_pretty(identity).unwrap_or_default();
-    text.push(b'\n');
-    replace(path, &text)?;
-    let file = std::fs::File::open(path).map_err(|error| failed("open", path, error))?;
-    super::folder::sync(&file, path)
-}
-
-/// This machine: its id where it has one, else its name.
-fn host() -> String {
-    let id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-    match id.trim() {
-        "" => rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        id => id.to_owned(),
+    /// Written aside and synced before it takes its place: without it nobody opens the queue.
+    fn put(&self, site: &Site, how: Renaming) -> Result<()> {
+        let path = site.floor.identity();
+        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
+        text.push(b'\n');
+        let aside = site.put_aside(&path, &text, Some(SyncPoint::Identity))?;
+        match site.machine.rename(&aside, &path, how) {
+            Ok(()) => site.sync_folder(site.floor.root(), SyncPoint::IdentityName),
+            // Another process made one at the same time: that one counts.
+            Err(Errno::EXIST) => site.remove(&aside).map(drop),
+            Err(error) => Err(failed("rename a file to", &path, error)),
+        }
     }
 }

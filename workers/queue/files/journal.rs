@@ -5,15 +5,11 @@
 //! of the line before `,"crc"`. What follows the last good line with at most one newline in it is a torn tail: the
 //! rest of a write that was never acknowledged. It is cut off. A bad line before others is damage: nothing is repaired.
 
-use std::io::Write as _;
-
-use rustix::fs::OFlags;
-use rustix::io::{Errno, retry_on_intr};
-
-use super::folder::{Content, JOURNAL, OrderFolder, failed};
+use super::folder::{Content, JOURNAL, OrderFolder, Stamp, failed};
+use super::machine::{Opening, SyncPoint};
 use crate::error::Result;
-use crate::floor::unix_now;
 use crate::history::{Entry, History};
+use crate::state::State;
 
 /// The most bytes of a journal that are read: beyond it the order is held.
 const LIMIT_BYTES: u64 = 64 * 1024 * 1024;
@@ -33,6 +29,8 @@ pub(super) struct Journal {
     pub(super) begun_for: Option<String>,
     /// The last entry that moved the order.
     pub(super) last_move: Option<Entry>,
+    /// Every `.state` that a move has replaced: its word, and which file it was.
+    replaced: Vec<(State, Stamp)>,
     good_bytes: u64,
     torn: bool,
 }
@@ -83,9 +81,23 @@ impl Journal {
         if entry.seq == 1 {
             self.begun_for.clone_from(&entry.id);
         }
+        if let (Some(from), Some(ino), Some(mtime)) = (&entry.from, entry.ino, entry.mtime) {
+            self.replaced.push((from.clone(), Stamp { ino, mtime, born: entry.born }));
+        }
         if entry.to.is_some() {
             self.last_move = Some(entry);
         }
+    }
+
+    /// True for a `.state` that a move has replaced. A power cut may bring back any of them, while the journal that tells
+    /// of the moves since has been synced.
+    pub(super) fn has_replaced(&self, word: &State, stamp: Stamp) -> bool {
+        self.replaced.iter().any(|(from, old)| from == word && old.is(stamp))
+    }
+
+    /// Makes what is read in it survive power loss: its last writer may have died before its sync.
+    pub(super) fn sync(folder: &OrderFolder) -> Result<()> {
+        folder.sync_file(JOURNAL, SyncPoint::JournalRead)
     }
 
     /// Reads the journal of an order. The inner error says what is wrong with it.
@@ -104,31 +116,30 @@ impl Journal {
     /// what is on disk: the next one to lock the order looks.
     pub(super) fn append(&mut self, folder: &OrderFolder, entries: Vec<Entry>) -> Result<()> {
         let path = folder.path_of(JOURNAL);
-        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
-        let mut file = folder.file(JOURNAL, flags).map_err(|error| failed("open", &path, error))?;
+        let file =
+            folder.file(JOURNAL, Opening::Append).map_err(|error| failed("open", &path, error))?;
         if self.torn {
-            file.set_len(self.good_bytes).map_err(|error| failed("cut", &path, error))?;
+            file.truncate(self.good_bytes).map_err(|error| failed("cut", &path, error))?;
             self.torn = false;
         }
-        let first = self.history.seq == 0;
-        let (mut bytes, mut numbered, at) = (Vec::new(), Vec::new(), unix_now());
+        if self.history.seq == 0 {
+            // Before the first entry, and not after it: whoever finds one need not ask whether the file's name is kept.
+            folder.sync(SyncPoint::JournalName)?;
+        }
+        let (mut bytes, mut numbered, at) = (Vec::new(), Vec::new(), folder.machine.now());
         for (entry, seq) in entries.into_iter().zip(self.history.seq + 1..) {
             let entry = finished(entry, folder, seq, at);
             bytes.extend(line(&entry));
             numbered.push(entry);
         }
-        if let Err(error) = file.write_all(&bytes) {
-            if let Err(error) = file.set_len(self.good_bytes) {
+        if let Err(error) = file.write(&bytes) {
+            if let Err(error) = file.truncate(self.good_bytes) {
                 // Half a line stays: a torn tail, which the next writer cuts.
                 tracing::warn!(path = %path.display(), %error, "could not cut a failed write");
             }
             return Err(failed("write", &path, error));
         }
-        retry_on_intr(|| rustix::fs::fdatasync(&file))
-            .map_err(|error: Errno| failed("sync", &path, error))?;
-        if first {
-            folder.sync()?;
-        }
+        file.sync(SyncPoint::Journal).map_err(|error| failed("sync", &path, error))?;
         self.good_bytes += bytes.len() as u64;
         for entry in numbered {
             self.add(entry);
@@ -168,7 +179,6 @@ fn checked(line: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
     use crate::history::Kind;
-    use crate::state::State;
     use proptest::prelude::*;
 
     fn entry(seq: u64) -> Entry {

@@ -1,17 +1,15 @@
 //! Looking without touching: the list of orders, and one order as it stands. No lock is taken and nothing is written.
 
-use std::io::ErrorKind;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use walkdir::WalkDir;
-
-use super::folder::OrderFolder;
+use super::folder::{OrderFolder, failed};
 use super::journal::Journal;
+use super::machine::{Answer, Errno, Sort};
 use super::reconcile::{Finding, find};
 use super::state_file::{self, Found};
 use super::{FileQueue, hold, request};
-use crate::error::{Error, Kind as Fault, Result};
-use crate::floor::unix_now;
+use crate::error::Result;
 use crate::history::{Entry, Kind};
 use crate::order::OrderId;
 use crate::queue::{Listing, Order};
@@ -24,45 +22,38 @@ impl FileQueue {
     /// Everything in the queue's folder. Hidden names and the README are the folder's own affair.
     pub(super) fn listing(&self) -> Result<Listing> {
         loop {
-            let interrupted = |error: &walkdir::Error| {
-                error.io_error().is_some_and(|error| error.kind() == ErrorKind::Interrupted)
-            };
             match self.listed() {
-                Err(error) if interrupted(&error) => {}
+                Err(Errno::INTR) => {}
                 listed => {
-                    return listed.map_err(|error| {
-                        let path = self.folder.display();
-                        Error::new(Fault::Failed, format!("failed to list {path}")).caused_by(error)
-                    });
+                    return listed.map_err(|error| failed("list", &self.site.folder, error));
                 }
             }
         }
     }
 
-    fn listed(&self) -> Result<Listing, walkdir::Error> {
+    fn listed(&self) -> Answer<Listing> {
+        let mut entries: Vec<(OsString, Sort)> = Vec::new();
+        self.site.machine.list(&self.site.folder, &mut |name, sort| {
+            entries.push((name.to_owned(), sort));
+        })?;
+        entries.sort_by(|one, other| one.0.cmp(&other.0));
         let mut listing = Listing::default();
-        for entry in WalkDir::new(&self.folder).min_depth(1).max_depth(1).sort_by_file_name() {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+        for (entry, sort) in entries {
+            let name = entry.to_string_lossy().into_owned();
             if name.starts_with('.') || name == "README.md" {
                 continue;
             }
-            let kind = entry.file_type();
-            let fault = if kind.is_symlink() {
-                Some("it is a symbolic link, which is never followed".to_owned())
-            } else if !kind.is_dir() {
-                Some("it is not a folder".to_owned())
-            } else {
-                match entry.file_name().to_str().map(OrderId::parse) {
-                    Some(Ok(id)) => {
-                        listing.orders.push(id);
-                        None
-                    }
-                    Some(Err(error)) => Some(error.to_string()),
-                    None => Some("its name is not UTF-8".to_owned()),
+            let fault = match (sort, entry.to_str().map(OrderId::parse)) {
+                (Sort::Link, _) => "it is a symbolic link, which is never followed".to_owned(),
+                (Sort::File | Sort::Other, _) => "it is not a folder".to_owned(),
+                (Sort::Folder, Some(Ok(id))) => {
+                    listing.orders.push(id);
+                    continue;
                 }
+                (Sort::Folder, Some(Err(error))) => error.to_string(),
+                (Sort::Folder, None) => "its name is not UTF-8".to_owned(),
             };
-            listing.strange.extend(fault.map(|fault| (name, fault)));
+            listing.strange.push((name, fault));
         }
         Ok(listing)
     }
@@ -74,14 +65,16 @@ impl FileQueue {
 
     /// One order as it stands, and why it can't be understood, if it can't: also where a hold hides that.
     pub(super) fn understood(&self, id: &OrderId) -> Result<Option<(Order, Option<String>)>> {
-        let Some(folder) = OrderFolder::open(&self.folder, id)? else { return Ok(None) };
+        let Some(folder) = self.site.order(id)? else { return Ok(None) };
         self.snapshot_of(&folder).map(Some)
     }
 
     /// The newest order of this name in the archive, and its folder.
     pub fn look_archived(&self, id: &OrderId) -> Result<Option<(Order, PathBuf)>> {
-        let Some(path) = self.floor.archived(id).pop() else { return Ok(None) };
-        let Some(folder) = OrderFolder::open_at(path.clone(), id)? else { return Ok(None) };
+        let Some(path) = self.site.archived(id)?.pop() else { return Ok(None) };
+        let Some(folder) = OrderFolder::open_at(&self.site.machine, path.clone(), id)? else {
+            return Ok(None);
+        };
         let (order, _) = self.snapshot_of(&folder)?;
         Ok(Some((order, path)))
     }
@@ -111,7 +104,7 @@ impl FileQueue {
                 let to = Some(state.clone());
                 let seq = history.seq;
                 let entry = Entry::of(Kind::Manual, history.generation);
-                history.add(&Entry { to, seq, at: unix_now(), ..entry });
+                history.add(&Entry { to, seq, at: self.site.machine.now(), ..entry });
                 state
             }
             Finding::Broken(why) => {

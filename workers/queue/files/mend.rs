@@ -34,7 +34,7 @@ impl FileQueue {
         }
         for (id, markers) in of {
             // One may have been made since we listed.
-            if std::fs::symlink_metadata(self.folder.join(id.as_str())).is_err() {
+            if !self.site.is_there(&self.site.place_of(&id)) {
                 self.remove_markers(&markers)?;
             }
         }
@@ -48,8 +48,8 @@ impl FileQueue {
         waits: &[(State, String)],
     ) -> Result<()> {
         // Markers change under the order's lock. One that nobody ever locked is left without: a lock would be a trace.
-        let locked = match self.folder.join(id.as_str()).join(super::folder::LOCK).is_file() {
-            true => match mutex::take(&self.folder, id, PATIENCE) {
+        let locked = match self.site.is_file(&self.site.place_of(id).join(super::folder::LOCK)) {
+            true => match mutex::take(&self.site, id, PATIENCE) {
                 Ok(Taken::Locked(locked)) => Some(locked),
                 Ok(Taken::Busy | Taken::Gone) | Err(_) => return Ok(()),
             },
@@ -57,8 +57,11 @@ impl FileQueue {
         };
         let Ok(Some((order, _))) = self.understood(id) else { return Ok(()) };
         let wanted = self.wanted_marker(&order);
-        let (right, wrong): (Vec<_>, Vec<_>) =
-            markers.iter().cloned().partition(|marker| is_right(marker, &order.state, &wanted));
+        let now = self.site.machine.now();
+        let (right, wrong): (Vec<_>, Vec<_>) = markers
+            .iter()
+            .cloned()
+            .partition(|marker| is_right(marker, &order.state, &wanted, now));
         self.remove_markers(&wrong)?;
         if let Some(marker) = wanted.filter(|_| right.is_empty() && !is_set_aside(&order, waits)) {
             self.index.put(&order.state, &marker)?;
@@ -76,16 +79,16 @@ impl FileQueue {
             .request
             .as_ref()
             .map_or_else(|_| Default::default(), |request| (request.priority, request.due));
-        Some(Marker::of(&order.id, priority, due, &order.history))
+        Some(Marker::of(&order.id, priority, due, &order.history, self.site.machine.now()))
     }
 
     /// Takes the traces of a dead worker away that holds nothing on record. False, and nothing is done, when it lives or
     /// still holds something, as far as can be told. What is left of its processes is the caller's to ask for.
     pub fn forget(&self, worker: &WorkerId) -> Result<bool> {
-        if liveness::lives(&self.floor, worker)? {
+        if liveness::lives(&self.site, worker)? {
             return Ok(false);
         }
-        let marked = claims::of(&self.floor, worker)?;
+        let marked = claims::of(&self.site, worker)?;
         for id in &marked {
             let holds = match self.understood(id)? {
                 None => false,
@@ -99,8 +102,8 @@ impl FileQueue {
                 return Ok(false);
             }
         }
-        marked.iter().for_each(|id| claims::remove_mark(&self.floor, worker, id));
-        liveness::forget(&self.floor, worker)?;
+        marked.iter().for_each(|id| claims::remove_mark(&self.site, worker, id));
+        liveness::forget(&self.site, worker)?;
         Ok(true)
     }
 }

@@ -8,9 +8,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::machine::{Linux, Machine, SyncPoint};
 use self::ready::Index;
+use self::site::Site;
 use crate::config::Limits;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::floor::Floor;
 use crate::holder::{Holder, WorkerId};
 use crate::order::{OrderId, Request};
@@ -24,9 +26,10 @@ use crate::stages;
 use crate::state::State;
 
 // What a file system gives.
+pub mod machine;
 mod lock;
 mod folder;
-mod floor_files;
+mod site;
 mod disk;
 mod fitness;
 mod identity;
@@ -35,6 +38,7 @@ mod identity;
 mod mutex;
 mod journal;
 mod state_file;
+mod swap;
 mod hold;
 mod request;
 mod reconcile;
@@ -90,8 +94,7 @@ impl Default for Options {
 /// A queue in a folder.
 #[derive(Debug)]
 pub struct FileQueue {
-    folder: PathBuf,
-    floor: Floor,
+    site: Site,
     id: String,
     index: Index,
     options: Options,
@@ -100,38 +103,55 @@ pub struct FileQueue {
 impl FileQueue {
     /// Makes a queue in `folder`, or what is missing of one, and opens it. What stands in the folder stays.
     pub fn init(folder: &Path) -> Result<Arc<Self>> {
-        floor_files::make_folder(folder)?;
-        let floor = Floor::of_queue(folder);
+        Self::init_on(folder, Options::default(), Arc::new(Linux))
+    }
+
+    /// The same on another machine.
+    pub fn init_on(
+        folder: &Path,
+        options: Options,
+        machine: Arc<dyn Machine>,
+    ) -> Result<Arc<Self>> {
+        let site = Site::of(folder, machine.clone())?;
+        site.make_folder(&site.folder)?;
+        let floor = &site.floor;
         for part in [floor.ready(), floor.workers(), floor.archive(), floor.tmp(), floor.run()] {
-            floor_files::make_folder(&part)?;
+            site.make_folder(&part)?;
         }
-        floor_files::make_folder(&floor.root().join("sessions"))?;
-        identity::Identity::make(&floor)?;
-        folder::sync_folder(floor.root())?;
-        folder::sync_folder(folder)?;
-        Self::open(folder, Options::default())
+        site.make_folder(&floor.root().join("sessions"))?;
+        identity::Identity::make(&site)?;
+        site.sync_folder(floor.root(), SyncPoint::InitFloor)?;
+        site.sync_folder(&site.folder, SyncPoint::InitQueue)?;
+        Self::open_on(folder, options, machine)
     }
 
     /// Opens the queue in `folder`. Kind `NotFound` when there is none; kind `Unfit` when its format is newer than
     /// this program or its file system can't carry a queue.
     pub fn open(folder: &Path, options: Options) -> Result<Arc<Self>> {
-        let folder =
-            std::path::absolute(folder).map_err(|error| Error::io("find", folder, error))?;
-        let floor = Floor::of_queue(&folder);
-        let identity = identity::Identity::read(&floor)?;
-        fitness::check(&floor, options.trial)?;
-        let index = Index::new(floor.ready(), options.rules.ageing_secs);
-        Ok(Arc::new(Self { folder, floor, id: identity.queue, index, options }))
+        Self::open_on(folder, options, Arc::new(Linux))
+    }
+
+    /// The same on another machine.
+    pub fn open_on(
+        folder: &Path,
+        options: Options,
+        machine: Arc<dyn Machine>,
+    ) -> Result<Arc<Self>> {
+        let site = Site::of(folder, machine)?;
+        let identity = identity::Identity::read(&site)?;
+        fitness::check(&site, options.trial)?;
+        let index = Index::new(site.clone(), options.rules.ageing_secs);
+        Ok(Arc::new(Self { site, id: identity.queue, index, options }))
     }
 
     /// Refuses (kind `DiskFull`) when `folder` has less room than is to be kept free. `folder` exists.
     pub fn check_room(folder: &Path, free_mib: u64) -> Result<()> {
-        disk::check(folder, free_mib)
+        disk::check(&Linux, folder, free_mib)
     }
 
     /// The lock file that a live worker holds.
     pub fn lock_of(&self, worker: &WorkerId) -> PathBuf {
-        liveness::lock_path(&self.floor, worker)
+        liveness::lock_path(&self.site.floor, worker)
     }
 
     /// The queue's id, a UUID: its worktrees are kept under this name.
@@ -141,22 +161,22 @@ impl FileQueue {
 
     /// The folder of the orders.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        &self.site.folder
     }
 
     /// The machine's own folder in it.
     pub fn floor(&self) -> &Floor {
-        &self.floor
+        &self.site.floor
     }
 
     /// The folder of one order, where its papers are. It need not exist.
     pub fn paper_folder(&self, id: &OrderId) -> PathBuf {
-        self.folder.join(id.as_str())
+        self.site.place_of(id)
     }
 
     /// An error as it leaves the queue: one about a full disk says how full.
     fn told<T>(&self, result: Result<T>) -> Result<T> {
-        result.map_err(|error| disk::told(error, &self.folder))
+        result.map_err(|error| disk::told(&*self.site.machine, error, &self.site.folder))
     }
 }
 
@@ -210,8 +230,8 @@ impl Queue for FileQueue {
     }
 
     fn claim(self: Arc<Self>, id: &OrderId, from: &State, holder: &Holder) -> Result<Claiming> {
-        let folder = self.folder.clone();
-        self.take(id, from, holder).map_err(|error| disk::told(error, &folder))
+        let site = self.site.clone();
+        self.take(id, from, holder).map_err(|error| disk::told(&*site.machine, error, &site.folder))
     }
 
     fn advance(
@@ -248,11 +268,11 @@ impl Queue for FileQueue {
     }
 
     fn enlist(&self, stage: &str) -> Result<Enlisted> {
-        self.told(liveness::enlist(&self.floor, stage))
+        self.told(liveness::enlist(&self.site, stage))
     }
 
     fn lives(&self, worker: &WorkerId) -> Result<bool> {
-        liveness::lives(&self.floor, worker)
+        liveness::lives(&self.site, worker)
     }
 
     fn recover(&self, undertaker: &dyn Fn(&WorkerId) -> bool) -> Result<Vec<Recovered>> {
@@ -268,6 +288,6 @@ impl Queue for FileQueue {
     }
 
     fn bell(&self, states: &[State]) -> Result<Bell> {
-        bell::hang(&self.index, states)
+        bell::hang(&self.site, &self.index, states)
     }
 }

@@ -7,6 +7,8 @@ use super::folder::{OrderFolder, Stamp};
 use super::mutex::{self, Locked, Taken};
 use super::ready::Marker;
 use super::reconcile::{Standing, reconcile};
+use super::state_file::Found;
+use super::swap::Swapped;
 use super::{FileQueue, claims, disk, hold, liveness, request, state_file};
 use crate::error::{Error, Kind, Result};
 use crate::history::{Entry, History};
@@ -27,8 +29,8 @@ impl FileQueue {
         from: &State,
         holder: &Holder,
     ) -> Result<Claiming> {
-        disk::check(&self.folder, self.options.free_mib)?;
-        let locked = match mutex::take(&self.folder, id, Duration::ZERO) {
+        disk::check(&*self.site.machine, &self.site.folder, self.options.free_mib)?;
+        let locked = match mutex::take(&self.site, id, Duration::ZERO) {
             Ok(Taken::Locked(locked)) => locked,
             Ok(Taken::Busy) => return Ok(Claiming::Skipped(Skip::Busy)),
             Ok(Taken::Gone) => {
@@ -63,10 +65,11 @@ impl FileQueue {
         let history = standing.journal.history.clone();
         let (id, state) = (id.clone(), from.clone());
         let grant = Grant { id, generation: history.generation + 1, state, holder: holder.clone() };
-        claims::put(&self.floor, &holder.worker, &grant.id)?;
+        claims::put(&self.site, &holder.worker, &grant.id)?;
         standing.journal.append(folder, vec![entries::claim(&grant)])?;
         // It is ours and on record: a marker that stays misleads somebody for one look, and no more.
-        let marker = Marker::of(&grant.id, request.priority, request.due, &history);
+        let now = self.site.machine.now();
+        let marker = Marker::of(&grant.id, request.priority, request.due, &history, now);
         if let Err(error) = self.index.clear(from, &marker) {
             tracing::warn!(order = %grant.id, %error, "could not take its marker away");
         }
@@ -76,7 +79,7 @@ impl FileQueue {
 
     /// An order whose lock can't be had for its own fault is put on hold, so that it is not tried at every look.
     fn unlockable(&self, id: &OrderId, from: &State, error: Error) -> Result<Claiming> {
-        let Some(folder) = OrderFolder::open(&self.folder, id)? else { return Err(error) };
+        let Some(folder) = self.site.order(id)? else { return Err(error) };
         let why = match error.next_step() {
             Some(hint) => format!("{error}; {hint}"),
             None => error.to_string(),
@@ -100,12 +103,17 @@ impl FileQueue {
         }
         if let Some(open) = &standing.journal.history.open {
             // A dead worker's process tree may live on: `recover` ends it first, and then hands the order on.
-            return Ok(Some(match liveness::lives(&self.floor, &open.worker)? {
+            return Ok(Some(match liveness::lives(&self.site, &open.worker)? {
                 true => Skip::Claimed(open.worker.clone()),
                 false => Skip::Busy,
             }));
         }
-        Ok(standing.journal.history.due.filter(|&due| rests(due)).map(Skip::NotDue))
+        Ok(standing
+            .journal
+            .history
+            .due
+            .filter(|&due| rests(due, self.site.machine.now()))
+            .map(Skip::NotDue))
     }
 
     /// The index sent a worker here for nothing: not again.
@@ -134,20 +142,36 @@ impl FileQueue {
             state: step.to.clone(),
             ..grant.clone()
         });
-        state_file::prepare(folder, &step.to)?;
-        let Stamp { ino, mtime } = standing.stamp;
-        let moved = Entry { ino: Some(ino), mtime: Some(mtime), ..entries::step(grant, step) };
+        let ours = state_file::prepare(folder, &step.to)?;
+        let moved = replacing(entries::step(grant, step), standing.stamp);
         let written = std::iter::once(moved).chain(next.as_ref().map(entries::claim)).collect();
         // This is the commit: what follows is done again by the next one to lock the order, should we die here.
         standing.journal.append(folder, written)?;
-        state_file::apply(folder, &step.to)?;
-        standing.state = step.to.clone();
-        if next.is_none() {
+        let Some(standing) = self.apply(&locked, standing, &ours)? else { return Ok(Ok(next)) };
+        if standing.journal.history.open.is_none() {
             self.let_go(&locked, &standing, grant);
         }
-        self.enroll_ended(folder, &step.to);
-        self.stir(&grant.id, Some(&step.to));
+        self.enroll_ended(folder, &standing.state);
+        self.stir(&grant.id, Some(&standing.state));
         Ok(Ok(next))
+    }
+
+    /// Applies a move that is on record: `ours` takes the place of the `.state` that `standing` was read from. What stands
+    /// then: when a person was faster theirs, put on record after the move. `None` when theirs can't be understood, and the
+    /// order is on hold.
+    pub(super) fn apply(
+        &self,
+        locked: &Locked,
+        standing: Standing,
+        ours: &Found,
+    ) -> Result<Option<Standing>> {
+        let before = Found::Word(standing.state.clone(), standing.stamp);
+        match (state_file::apply(&locked.folder, ours, &before)?, ours) {
+            (Swapped::Ours, Found::Word(state, stamp)) => {
+                Ok(Some(Standing { state: state.clone(), stamp: *stamp, ..standing }))
+            }
+            _ => Ok(reconcile(&self.options.pipeline, locked)?.ok()),
+        }
     }
 
     /// Gives the order of `grant` back where it stands.
@@ -176,14 +200,14 @@ impl FileQueue {
     fn under(&self, grant: &Grant) -> Result<Result<(Locked, Standing), String>> {
         // A lock that is never given back (its holder was stopped) concerns this order and no other.
         let locked =
-            mutex::take_patiently(&self.folder, &grant.id, PATIENCE).map_err(
-                |error| match error.kind() {
-                    Kind::TimedOut => error.of_kind(Kind::BrokenOrder),
-                    _ => error,
-                },
-            )?;
+            mutex::take_patiently(&self.site, &grant.id, PATIENCE).map_err(|error| match error
+                .kind()
+            {
+                Kind::TimedOut => error.of_kind(Kind::BrokenOrder),
+                _ => error,
+            })?;
         let Some(locked) = locked else {
-            claims::remove_mark(&self.floor, &grant.holder.worker, &grant.id);
+            claims::remove_mark(&self.site, &grant.holder.worker, &grant.id);
             return Ok(Err("the order is gone".to_owned()));
         };
         let standing = match reconcile(&self.options.pipeline, &locked)? {
@@ -205,7 +229,7 @@ impl FileQueue {
     /// told; the worker's mark stays then, and recovery or a sweep makes up for it.
     fn let_go(&self, locked: &Locked, standing: &Standing, grant: &Grant) {
         match self.make_ready(&locked.folder, standing) {
-            Ok(_) => claims::remove_mark(&self.floor, &grant.holder.worker, &grant.id),
+            Ok(_) => claims::remove_mark(&self.site, &grant.holder.worker, &grant.id),
             Err(error) => {
                 tracing::warn!(order = %grant.id, %error, "could not mark an order ready");
             }
@@ -224,7 +248,7 @@ impl FileQueue {
             return Ok(None);
         }
         let (priority, wanted) = request::wanted(folder)?;
-        Ok(Some(Marker::of(&folder.id, priority, wanted, history)))
+        Ok(Some(Marker::of(&folder.id, priority, wanted, history, self.site.machine.now())))
     }
 
     /// True for an order that somebody may claim, unless it is on hold.
@@ -250,4 +274,9 @@ impl FileQueue {
         Err(Error::usage(format!("no stage knows the state {state}"))
             .hint(format!("the states are {}", known.join(", "))))
     }
+}
+
+/// The entry of a move, with the `.state` that it replaces.
+pub(super) fn replacing(entry: Entry, Stamp { ino, mtime, born }: Stamp) -> Entry {
+    Entry { ino: Some(ino), mtime: Some(mtime), born, ..entry }
 }

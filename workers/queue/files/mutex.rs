@@ -4,14 +4,12 @@
 //! The folder itself is locked as well: should a person remove `.lock` while it is held, whoever makes it anew still
 //! has to wait for the one inside.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
-
-use rustix::fs::OFlags;
-use rustix::io::Errno;
+use std::time::Duration;
 
 use super::folder::{LOCK, OrderFolder, failed};
 use super::lock::{self, Held};
+use super::machine::{Errno, OpenFile, Opening};
+use super::site::Site;
 use crate::error::{Error, Kind, Result};
 use crate::order::OrderId;
 
@@ -37,17 +35,19 @@ pub(super) enum Taken {
     Busy,
 }
 
-/// Locks the order `id` of the queue in `queue`, and waits at most `patience` for whoever has it.
-pub(super) fn take(queue: &Path, id: &OrderId, patience: Duration) -> Result<Taken> {
-    let begun = Instant::now();
+/// Locks the order `id`, and waits at most `patience` for whoever has it.
+pub(super) fn take(site: &Site, id: &OrderId, patience: Duration) -> Result<Taken> {
+    let machine = &site.machine;
+    let begun = machine.elapsed();
+    let waited = || machine.elapsed().saturating_sub(begun);
     loop {
-        match attempt(queue, id)? {
-            Some(Taken::Busy) if begun.elapsed() < patience => {
-                std::thread::sleep(Duration::from_millis(fastrand::u64(2..12)));
+        match attempt(site, id)? {
+            Some(Taken::Busy) if waited() < patience => {
+                machine.pause(Duration::from_millis(2 + machine.chance() % 10));
             }
             Some(taken) => return Ok(taken),
             // The lock or the folder was replaced between our opening and our locking it: look again.
-            None if begun.elapsed() < patience.max(Duration::from_secs(1)) => {}
+            None if waited() < patience.max(Duration::from_secs(1)) => {}
             None => return Ok(Taken::Busy),
         }
     }
@@ -55,11 +55,11 @@ pub(super) fn take(queue: &Path, id: &OrderId, patience: Duration) -> Result<Tak
 
 /// Locks an order for a person or a worker that has to have it; busy for long is an error.
 pub(super) fn take_patiently(
-    queue: &Path,
+    site: &Site,
     id: &OrderId,
     patience: Duration,
 ) -> Result<Option<Locked>> {
-    match take(queue, id, patience)? {
+    match take(site, id, patience)? {
         Taken::Locked(locked) => Ok(Some(locked)),
         Taken::Gone => Ok(None),
         Taken::Busy => Err(Error::new(
@@ -72,13 +72,13 @@ pub(super) fn take_patiently(
     }
 }
 
-fn attempt(queue: &Path, id: &OrderId) -> Result<Option<Taken>> {
-    let Some(folder) = OrderFolder::open(queue, id)? else { return Ok(Some(Taken::Gone)) };
+fn attempt(site: &Site, id: &OrderId) -> Result<Option<Taken>> {
+    let Some(folder) = site.order(id)? else { return Ok(Some(Taken::Gone)) };
     let path = folder.path_of(LOCK);
-    let (file, fresh) = match folder.file(LOCK, OFlags::RDWR) {
+    let (file, fresh) = match folder.file(LOCK, Opening::Write) {
         Ok(file) => (file, false),
         Err(Errno::NOENT) => {
-            match folder.file(LOCK, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
+            match folder.file(LOCK, Opening::New) {
                 Ok(file) => (file, true),
                 // Somebody was faster, or the folder is being removed.
                 Err(Errno::EXIST | Errno::NOENT) => return Ok(None),
@@ -92,7 +92,9 @@ fn attempt(queue: &Path, id: &OrderId) -> Result<Option<Taken>> {
         }
         Err(error) => return Err(failed("open", &path, error)),
     };
-    let lock = |file| lock::exclusive(file).map_err(|error| failed("lock", &path, error));
+    let lock = |file: Box<dyn OpenFile>| {
+        lock::exclusive(file).map_err(|error| failed("lock", &path, error))
+    };
     let Some(mutex) = lock(file)? else { return Ok(Some(Taken::Busy)) };
     let Some(inside) = lock(folder.another_handle()?)? else { return Ok(Some(Taken::Busy)) };
     if !folder.still_has(LOCK, mutex.file())? {
@@ -104,17 +106,20 @@ fn attempt(queue: &Path, id: &OrderId) -> Result<Option<Taken>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::files::machine::Linux;
+    use std::sync::Arc;
 
-    fn folder() -> (tempfile::TempDir, OrderId) {
+    fn folder() -> (tempfile::TempDir, Site, OrderId) {
         let queue = tempfile::tempdir().unwrap();
         std::fs::create_dir(queue.path().join("a")).unwrap();
-        (queue, OrderId::parse("a").unwrap())
+        let site = Site::of(queue.path(), Arc::new(Linux)).unwrap();
+        (queue, site, OrderId::parse("a").unwrap())
     }
 
     #[test]
     fn an_order_is_locked_by_one_at_a_time() {
-        let (queue, id) = folder();
-        let take = || take(queue.path(), &id, Duration::ZERO).unwrap();
+        let (queue, site, id) = folder();
+        let take = || take(&site, &id, Duration::ZERO).unwrap();
         let Taken::Locked(first) = take() else { panic!("it was free") };
         assert!(first.fresh);
         assert!(matches!(take(), Taken::Busy));
@@ -126,8 +131,8 @@ mod tests {
 
     #[test]
     fn removing_the_lock_file_lets_nobody_else_in() {
-        let (queue, id) = folder();
-        let take = || take(queue.path(), &id, Duration::ZERO).unwrap();
+        let (queue, site, id) = folder();
+        let take = || take(&site, &id, Duration::ZERO).unwrap();
         let Taken::Locked(first) = take() else { panic!("it was free") };
         std::fs::remove_file(queue.path().join("a/.lock")).unwrap();
         assert!(matches!(take(), Taken::Busy));

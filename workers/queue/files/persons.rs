@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use rustix::fs::{CWD, RenameFlags};
-use rustix::io::Errno;
-
-use super::floor_files::make_folder;
-use super::folder::{HOLD, JOURNAL, LOCK, OrderFolder, REQUEST, STATE, failed, sync_folder};
+use super::folder::{HOLD, JOURNAL, LOCK, OrderFolder, REQUEST, STATE, failed};
+use super::machine::{Errno, Renaming, SyncPoint};
+use super::moves::replacing;
 use super::mutex::{self, Locked};
 use super::ready::Marker;
 use super::reconcile::reconcile;
 use super::{FileQueue, claims, disk, hold, journal, liveness, state_file};
 use crate::error::{Error, Kind as Fault, Result};
-use crate::floor::unix_now;
 use crate::history::{Entry, History, Kind};
 use crate::order::{OrderId, Request};
 use crate::queue::{Created, entries};
@@ -24,34 +21,27 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl FileQueue {
     /// Makes an order: built aside, synced, and only then renamed into place.
     pub(super) fn make(&self, id: &OrderId, request: &Request) -> Result<Created> {
-        disk::check(&self.folder, self.options.free_mib)?;
-        let place = self.folder.join(id.as_str());
-        if std::fs::symlink_metadata(&place).is_ok() {
+        disk::check(&*self.site.machine, &self.site.folder, self.options.free_mib)?;
+        let (place, machine) = (self.site.place_of(id), &self.site.machine);
+        if self.site.is_there(&place) {
             return Ok(Created::Exists);
         }
         let aside = self.new_tmp()?;
-        let made =
-            self.build(&aside, id, request, None).and_then(
-                |entry| match rustix::fs::renameat_with(
-                    CWD,
-                    &aside,
-                    CWD,
-                    &place,
-                    RenameFlags::NOREPLACE,
-                ) {
-                    Ok(()) => Ok(Some(entry)),
-                    Err(Errno::EXIST) => Ok(None),
-                    Err(error) => Err(failed("rename a new order to", &place, error)),
-                },
-            );
+        let made = self.build(&aside, id, request, None).and_then(|entry| {
+            match machine.rename(&aside, &place, Renaming::Keep) {
+                Ok(()) => Ok(Some(entry)),
+                Err(Errno::EXIST) => Ok(None),
+                Err(error) => Err(failed("rename a new order to", &place, error)),
+            }
+        });
         let Ok(Some(entry)) = made else {
             // Our own, never acknowledged, not in the queue: what stays is reaped by the sweep.
-            drop(std::fs::remove_dir_all(&aside));
+            let _gone = machine.remove_tree(&aside);
             return made.map(|_| Created::Exists);
         };
-        sync_folder(&self.folder)?;
+        self.site.sync_folder(&self.site.folder, SyncPoint::NewName)?;
         let history = History::fold(&[entry]);
-        let marker = Marker::of(id, request.priority, request.due, &history);
+        let marker = Marker::of(id, request.priority, request.due, &history, machine.now());
         self.enroll(id, request, &State::NEW);
         let marked = match self.first_unmet(request) {
             Some(key) => self.waiting().put(&key, &State::NEW, &marker),
@@ -72,38 +62,39 @@ impl FileQueue {
         request: &Request,
         hold: Option<&str>,
     ) -> Result<Entry> {
-        make_folder(aside)?;
-        let folder = OrderFolder::open_at(aside.to_owned(), id)?.ok_or_else(|| {
+        self.site.make_folder(aside)?;
+        let opened = OrderFolder::open_at(&self.site.machine, aside.to_owned(), id)?;
+        let folder = opened.ok_or_else(|| {
             Error::new(Fault::Failed, format!("failed to open {}: it is gone", aside.display()))
         })?;
         let create = Entry {
             seq: 1,
             to: Some(State::NEW),
             id: Some(id.to_string()),
-            at: unix_now(),
+            at: self.site.machine.now(),
             ..Entry::of(Kind::Create, 0)
         };
         let mut text = serde_json::to_vec_pretty(request).map_err(|error| {
             Error::usage(format!("failed to write the request of order {id}")).caused_by(error)
         })?;
         text.push(b'\n');
-        folder.write(LOCK, b"")?;
-        folder.write(REQUEST, &text)?;
+        folder.write(LOCK, b"", SyncPoint::NewLock)?;
+        folder.write(REQUEST, &text, SyncPoint::NewRequest)?;
         let mut lines = journal::line(&create);
         if let Some(why) = hold {
             let why = why.to_owned();
             let held = Entry { seq: 2, why, at: create.at, ..Entry::of(Kind::Hold, 0) };
             lines.extend(journal::line(&held));
-            folder.write(HOLD, format!("{}\n", held.why).as_bytes())?;
+            folder.write(HOLD, format!("{}\n", held.why).as_bytes(), SyncPoint::NewHold)?;
         }
-        folder.write(JOURNAL, &lines)?;
-        folder.write(STATE, format!("{}\n", State::NEW).as_bytes())?;
-        folder.sync()?;
+        folder.write(JOURNAL, &lines, SyncPoint::NewJournal)?;
+        folder.write(STATE, format!("{}\n", State::NEW).as_bytes(), SyncPoint::NewState)?;
+        folder.sync(SyncPoint::NewFolder)?;
         Ok(create)
     }
 
     fn lock(&self, id: &OrderId) -> Result<Option<Locked>> {
-        mutex::take_patiently(&self.folder, id, PATIENCE)
+        mutex::take_patiently(&self.site, id, PATIENCE)
     }
 
     /// Puts an order on hold. False when there is none.
@@ -128,7 +119,7 @@ impl FileQueue {
         if !folder.remove(HOLD)? {
             return Ok(false);
         }
-        folder.sync()?;
+        folder.sync(SyncPoint::Unhold)?;
         let mut standing =
             reconcile(&self.options.pipeline, &locked)?.map_err(|why| broken(id, &why))?;
         let entry = Entry::of(Kind::Unhold, standing.journal.history.generation);
@@ -147,21 +138,18 @@ impl FileQueue {
             reconcile(&self.options.pipeline, &locked)?.map_err(|why| broken(id, &why))?;
         let before = standing.state.clone();
         let holder = standing.journal.history.open.as_ref().map(|open| open.worker.clone());
-        state_file::prepare(folder, to)?;
-        let entry = Entry {
-            ino: Some(standing.stamp.ino),
-            mtime: Some(standing.stamp.mtime),
-            ..entries::kick(&standing.journal.history, &before, to, why)
-        };
-        standing.journal.append(folder, vec![entry])?;
-        state_file::apply(folder, to)?;
-        standing.state = to.clone();
+        let ours = state_file::prepare(folder, to)?;
+        let entry = entries::kick(&standing.journal.history, &before, to, why);
+        standing.journal.append(folder, vec![replacing(entry, standing.stamp)])?;
+        let standing = self.apply(&locked, standing, &ours)?;
         self.index.clear_all(&before, id)?;
-        self.make_ready(folder, &standing)?;
-        self.enroll_again(folder, to);
+        if let Some(standing) = &standing {
+            self.make_ready(folder, standing)?;
+            self.enroll_again(folder, &standing.state);
+        }
         self.stir(id, None);
         if let Some(worker) = holder {
-            claims::remove_mark(&self.floor, &worker, id);
+            claims::remove_mark(&self.site, &worker, id);
         }
         Ok(true)
     }
@@ -174,7 +162,7 @@ impl FileQueue {
             reconcile(&self.options.pipeline, &locked)?.map_err(|why| broken(id, &why))?;
         let open = standing.journal.history.open.clone();
         if let Some(open) = &open
-            && liveness::lives(&self.floor, &open.worker)?
+            && liveness::lives(&self.site, &open.worker)?
         {
             return Err(Error::usage(format!(
                 "failed to archive order {id}: worker {} is at it",
@@ -185,28 +173,34 @@ impl FileQueue {
         let entry = Entry::of(Kind::Archive, standing.journal.history.generation);
         standing.journal.append(folder, vec![entry])?;
         self.enroll_again(folder, &State::READY_FOR_REVIEW);
-        let month = self.floor.archive().join(jiff::Zoned::now().strftime("%Y-%m").to_string());
-        make_folder(&month)?;
+        let month = self.site.floor.archive().join(self.month());
+        self.site.make_folder(&month)?;
         let mut copy = 1;
         loop {
             let name = if copy == 1 { id.to_string() } else { format!("{id}~{copy}") };
             let place = month.join(name);
-            match rustix::fs::renameat_with(CWD, &folder.path, CWD, &place, RenameFlags::NOREPLACE)
-            {
+            match self.site.machine.rename(&folder.path, &place, Renaming::Keep) {
                 Ok(()) => break,
                 Err(Errno::EXIST) if copy < 10_000 => copy += 1,
                 Err(error) => return Err(failed("rename an order to", &place, error)),
             }
         }
-        sync_folder(&month)?;
-        sync_folder(&self.floor.archive())?;
-        sync_folder(&self.folder)?;
+        self.site.sync_folder(&month, SyncPoint::ArchivedName)?;
+        self.site.sync_folder(&self.site.floor.archive(), SyncPoint::ArchiveMonth)?;
+        self.site.sync_folder(&self.site.folder, SyncPoint::ArchivedFrom)?;
         self.index.clear_all(&standing.state, id)?;
         self.stir(id, None);
         if let Some(open) = open {
-            claims::remove_mark(&self.floor, &open.worker, id);
+            claims::remove_mark(&self.site, &open.worker, id);
         }
         Ok(true)
+    }
+
+    /// The present month, as the archive's folders are named.
+    fn month(&self) -> String {
+        let now = jiff::Timestamp::from_second(self.site.machine.now().cast_signed());
+        let now = now.unwrap_or_default().to_zoned(jiff::tz::TimeZone::system());
+        now.strftime("%Y-%m").to_string()
     }
 }
 

@@ -6,14 +6,10 @@
 //! behind it: `<due>-<wanted>`.
 
 use std::collections::BinaryHeap;
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::floor_files::{each_name, make_folder, names, remove};
-use crate::error::{Error, Result};
-use crate::floor::unix_now;
+use super::site::Site;
+use crate::error::Result;
 use crate::history::History;
 use crate::order::{Due, OrderId, Priority};
 use crate::plan::{self, Rank};
@@ -43,9 +39,10 @@ impl Marker {
         priority: Priority,
         wanted: Option<Due>,
         history: &History,
+        now: u64,
     ) -> Self {
         // A clock that was put back must not let an order rest that rests for nobody.
-        let due = history.due.unwrap_or_else(|| history.since.min(unix_now()));
+        let due = history.due.unwrap_or_else(|| history.since.min(now));
         Self { priority: priority.digit(), due, wanted: wanted.map(Due::secs), id: id.clone() }
     }
 
@@ -64,8 +61,8 @@ impl Marker {
 
     /// True when it leads a worker to the same order as soon: of two that are due the age does not matter (an edit by
     /// hand gets its time only when somebody puts it on record).
-    pub(super) fn is_as_good_as(&self, other: &Self) -> bool {
-        let due = self.due == other.due || !(rests(self.due) || rests(other.due));
+    pub(super) fn is_as_good_as(&self, other: &Self, now: u64) -> bool {
+        let due = self.due == other.due || !(rests(self.due, now) || rests(other.due, now));
         self.id == other.id && self.priority == other.priority && due
     }
 
@@ -86,34 +83,34 @@ impl Marker {
 /// The index of one queue.
 #[derive(Debug, Clone)]
 pub(super) struct Index {
-    root: PathBuf,
+    site: Site,
     ageing_secs: u64,
 }
 
 impl Index {
-    /// The index in the folder `root`; waiting `ageing_secs` is worth one step of priority.
-    pub(super) fn new(root: PathBuf, ageing_secs: u64) -> Self {
-        Self { root, ageing_secs }
+    /// The index of a queue; waiting `ageing_secs` is worth one step of priority.
+    pub(super) fn new(site: Site, ageing_secs: u64) -> Self {
+        Self { site, ageing_secs }
     }
 
     /// The folder of all markers.
-    pub(super) fn root(&self) -> &Path {
-        &self.root
+    pub(super) fn root(&self) -> PathBuf {
+        self.site.floor.ready()
     }
 
     /// The folder of the markers of `state`.
     pub(super) fn folder(&self, state: &State) -> PathBuf {
-        self.root.join(state.as_str())
+        self.root().join(state.as_str())
     }
 
     /// At most `most` orders in `state` that are due, by rank, shuffled among equals. Keeps no more of them in memory
     /// than are asked for.
     pub(super) fn due(&self, state: &State, most: usize) -> Result<Vec<OrderId>> {
         let window = most.saturating_add(A_FEW);
-        let now = unix_now();
+        let now = self.site.machine.now();
         let mut first: BinaryHeap<(Rank, OrderId)> = BinaryHeap::new();
-        each_name(&self.folder(state), |name| {
-            let Some(marker) = Marker::parse(name).filter(|marker| !rests(marker.due)) else {
+        self.site.each_name(&self.folder(state), |name| {
+            let Some(marker) = Marker::parse(name).filter(|marker| !rests(marker.due, now)) else {
                 return;
             };
             let ranked = (marker.rank(now, self.ageing_secs), marker.id);
@@ -125,8 +122,9 @@ impl Index {
             }
         })?;
         let mut ranked = first.into_sorted_vec();
+        let mut chance = fastrand::Rng::with_seed(self.site.machine.chance());
         for equals in ranked.chunk_by_mut(|a, b| a.0 == b.0) {
-            fastrand::shuffle(equals);
+            chance.shuffle(equals);
         }
         ranked.truncate(most);
         Ok(ranked.into_iter().map(|(_, id)| id).collect())
@@ -134,29 +132,13 @@ impl Index {
 
     /// All markers of `state`. Names that are none are left out.
     pub(super) fn markers(&self, state: &State) -> Result<Vec<Marker>> {
-        let names = names(&self.folder(state))?;
+        let names = self.site.names(&self.folder(state))?;
         Ok(names.iter().filter_map(|name| Marker::parse(name)).collect())
     }
 
     /// Makes a marker. False when it was there already.
     pub(super) fn put(&self, state: &State, marker: &Marker) -> Result<bool> {
-        let path = self.folder(state).join(marker.name());
-        let make = || {
-            let mut options = File::options();
-            options.write(true).create_new(true).mode(0o600).open(&path).map(drop)
-        };
-        let made = match make() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_folder(&self.folder(state))?;
-                make()
-            }
-            made => made,
-        };
-        match made {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(Error::io("create", &path, error)),
-        }
+        self.site.mark_in(&self.folder(state), &marker.name())
     }
 
     /// Takes the marker of an order away; when it has another name than `likely`, it is looked for.
@@ -177,13 +159,15 @@ impl Index {
 
     /// Takes one marker away by name. False when there was none.
     pub(super) fn remove(&self, state: &State, name: &str) -> Result<bool> {
-        remove(&self.folder(state).join(name))
+        self.site.remove(&self.folder(state).join(name))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::files::machine::{Linux, Machine as _};
+    use std::sync::Arc;
 
     fn marker(priority: u8, due: u64, id: &str) -> Marker {
         Marker { priority, due, wanted: None, id: OrderId::parse(id).unwrap() }
@@ -207,8 +191,8 @@ mod tests {
     #[test]
     fn what_is_due_comes_by_priority_then_age_and_what_rests_does_not() {
         let folder = tempfile::tempdir().unwrap();
-        let index = Index::new(folder.path().to_owned(), 3600);
-        let now = unix_now();
+        let index = Index::new(Site::of(folder.path(), Arc::new(Linux)).unwrap(), 3600);
+        let now = Linux.now();
         let all = [
             marker(5, 3, "later"),
             marker(5, 2, "sooner"),

@@ -1,21 +1,25 @@
 //! Reconcile: under every order lock, first make `.state` and the journal agree.
 //!
 //! A move is committed by its journal entry and applied by a rename. A crash may fall between the two, and a person may
-//! write `.state` at any time. The entry remembers inode and modification time of the `.state` it replaces, which tells
-//! the two apart: the same file still there means "committed, not applied"; any other file was written by a person,
-//! and the person wins.
+//! write `.state` at any time. The entry remembers which file the `.state` was that it replaces (inode, modification time,
+//! time of birth), which tells the two apart: such a file still there, or there again after a power cut, means "committed,
+//! not applied"; any other file was written by a person, and the person wins.
 
-use super::folder::Stamp;
+use super::folder::{STATE, Stamp};
 use super::hold;
 use super::journal::Journal;
+use super::machine::SyncPoint;
 use super::mutex::Locked;
 use super::state_file::{self, Found};
-use crate::error::Result;
-use crate::floor::unix_now;
+use super::swap::{self, Swapped};
+use crate::error::{Error, Kind as Fault, Result};
 use crate::history::{Entry, Kind};
 use crate::order::OrderId;
 use crate::stage::Pipeline;
 use crate::state::State;
+
+/// How often a person may write `.state` while we settle it.
+const ROUNDS: usize = 8;
 
 /// Where a locked order stands, `.state` and journal in agreement.
 #[derive(Debug)]
@@ -70,39 +74,53 @@ pub(super) fn find(
         true => finding(state.clone()),
         false => Finding::Broken(unknown(pipeline, state)),
     };
-    let last = journal.last_move.as_ref().and_then(|last| Some((last, last.to.as_ref()?)));
+    let last = journal.last_move.as_ref().and_then(|last| last.to.as_ref());
     match (last, found) {
         (_, Found::Bad(why)) => Finding::Broken(why.clone()),
         (None, Found::Missing) => Finding::Adopt(State::NEW),
         (None, Found::Empty) => Finding::Broken(".state is empty".to_owned()),
         (None, Found::Word(word, _)) => legal(word, Finding::Adopt),
-        (Some((_, to)), Found::Missing | Found::Empty) => legal(to, Finding::Redo),
-        (Some((_, to)), Found::Word(word, _)) if word == to => legal(word, Finding::Stands),
-        (Some((last, to)), Found::Word(word, stamp)) => {
-            let replaced = (last.from.as_ref(), last.ino, last.mtime);
-            if replaced == (Some(word), Some(stamp.ino), Some(stamp.mtime)) {
-                legal(to, Finding::Redo)
-            } else {
-                legal(word, Finding::Edited)
-            }
-        }
+        (Some(to), Found::Missing | Found::Empty) => legal(to, Finding::Redo),
+        (Some(to), Found::Word(word, _)) if word == to => legal(word, Finding::Stands),
+        (Some(to), Found::Word(word, stamp)) => match journal.has_replaced(word, *stamp) {
+            true => legal(to, Finding::Redo),
+            false => legal(word, Finding::Edited),
+        },
     }
 }
 
 /// Makes them agree. The inner error is the reason the order is on hold now.
 pub(super) fn reconcile(pipeline: &Pipeline, locked: &Locked) -> Result<Result<Standing, String>> {
+    for _ in 0..ROUNDS {
+        if let Some(agreed) = agree(pipeline, locked)? {
+            return Ok(agreed);
+        }
+    }
+    let path = locked.folder.path_of(STATE);
+    let told = format!("failed to settle {}: it is written again and again", path.display());
+    Err(Error::new(Fault::BrokenOrder, told).hint("end whatever writes it"))
+}
+
+/// The same; `None` when a person wrote `.state` meanwhile.
+fn agree(pipeline: &Pipeline, locked: &Locked) -> Result<Option<Result<Standing, String>>> {
     let folder = &locked.folder;
-    let found = state_file::read_settled(folder)?;
     let read = Journal::read(folder)?;
+    if let Ok(journal) = &read {
+        swap::finish(folder, journal)?;
+    }
+    let found = state_file::read_settled(folder)?;
     let finding = find(&folder.id, pipeline, &read, &found);
     let mut journal = read.unwrap_or_default();
     let state = match finding {
         Finding::Stands(state) => state,
         Finding::Redo(state) => {
-            let stamp = put_state(locked, &state)?;
-            return Ok(Ok(Standing { journal, state, stamp }));
+            // Its writer may have died before the sync. What is applied must be on record first.
+            Journal::sync(folder)?;
+            let stamp = put_state(locked, &state, &found)?;
+            return Ok(stamp.map(|stamp| Ok(Standing { journal, state, stamp })));
         }
         Finding::Edited(state) => {
+            keep_edit(locked)?;
             let entry = Entry::of(Kind::Manual, journal.history.generation);
             let from = journal.history.state.clone();
             let why = "a person wrote .state".to_owned();
@@ -110,26 +128,40 @@ pub(super) fn reconcile(pipeline: &Pipeline, locked: &Locked) -> Result<Result<S
             state
         }
         Finding::Adopt(state) => {
+            if found != Found::Missing {
+                keep_edit(locked)?;
+            }
             journal.append(folder, vec![adoption(locked, &journal, &state)])?;
             state
         }
         Finding::Broken(why) => {
             let ours = journal.begun_for.as_deref() == Some(folder.id.as_str());
             hold::by_machine(folder, ours.then_some(&mut journal), &why);
-            return Ok(Err(why));
+            return Ok(Some(Err(why)));
         }
     };
     let stamp = match found {
-        Found::Word(_, stamp) => stamp,
-        Found::Missing | Found::Empty | Found::Bad(_) => put_state(locked, &state)?,
+        Found::Word(_, stamp) => Some(stamp),
+        Found::Missing | Found::Empty | Found::Bad(_) => put_state(locked, &state, &found)?,
     };
-    Ok(Ok(Standing { journal, state, stamp }))
+    Ok(stamp.map(|stamp| Ok(Standing { journal, state, stamp })))
 }
 
-fn put_state(locked: &Locked, state: &State) -> Result<Stamp> {
-    let stamp = state_file::prepare(&locked.folder, state)?;
-    state_file::apply(&locked.folder, state)?;
-    Ok(stamp)
+/// Writes `.state` in the place of `before`; `None` when a person was faster.
+fn put_state(locked: &Locked, state: &State, before: &Found) -> Result<Option<Stamp>> {
+    let ours = state_file::prepare(&locked.folder, state)?;
+    let swapped = state_file::apply(&locked.folder, &ours, before)?;
+    Ok(match (swapped, ours) {
+        (Swapped::Ours, Found::Word(_, stamp)) => Some(stamp),
+        _ => None,
+    })
+}
+
+/// Makes a `.state` that a person wrote survive power loss. Without it an older one might come back after its edit was put
+/// on record, and would look like another edit.
+fn keep_edit(locked: &Locked) -> Result<()> {
+    locked.folder.sync_file(STATE, SyncPoint::EditedState)?;
+    locked.folder.sync(SyncPoint::EditedName)
 }
 
 /// The first entry for an order without a journal.
@@ -146,7 +178,7 @@ fn adoption(locked: &Locked, journal: &Journal, state: &State) -> Entry {
     if locked.fresh && *state == State::NEW {
         return Entry { to, why: "made by hand".to_owned(), ..Entry::of(Kind::Create, 0) };
     }
-    let generation = journal.history.generation.max(unix_now());
+    let generation = journal.history.generation.max(locked.folder.machine.now());
     let why = "there was no journal; .state was taken as it stood".to_owned();
     Entry { to, why, ..Entry::of(Kind::Manual, generation) }
 }
@@ -169,6 +201,7 @@ mod tests {
             to: Some(to),
             ino: Some(stamp.ino),
             mtime: Some(stamp.mtime),
+            born: stamp.born,
             ..Entry::of(Kind::Advance, 1)
         };
         let lines = [super::super::journal::line(&create), super::super::journal::line(&advance)];
@@ -177,12 +210,15 @@ mod tests {
 
     #[test]
     fn the_same_old_file_means_redo_and_any_other_file_is_a_persons() {
-        let (old, other) = (Stamp { ino: 1, mtime: 10 }, Stamp { ino: 1, mtime: 11 });
+        let old = Stamp { ino: 1, mtime: 10, born: Some(3) };
+        let other = Stamp { mtime: 11, ..old };
+        let again = Stamp { born: Some(4), ..old };
         let id = OrderId::parse("a").unwrap();
         let journal = journal(State::NEW, State::TESTS_PRE, old);
         let find = |found| find(&id, &stages::pipeline(), &journal, &found);
         assert_eq!(find(Found::Word(State::NEW, old)), Finding::Redo(State::TESTS_PRE));
         assert_eq!(find(Found::Word(State::NEW, other)), Finding::Edited(State::NEW));
+        assert_eq!(find(Found::Word(State::NEW, again)), Finding::Edited(State::NEW));
         assert_eq!(find(Found::Word(State::IMPL, old)), Finding::Edited(State::IMPL));
         assert_eq!(find(Found::Word(State::TESTS_PRE, other)), Finding::Stands(State::TESTS_PRE));
         assert_eq!(find(Found::Missing), Finding::Redo(State::TESTS_PRE));
@@ -193,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_copied_folder_is_no_order() {
-        let stamp = Stamp { ino: 1, mtime: 1 };
+        let stamp = Stamp { ino: 1, mtime: 1, born: None };
         let journal = journal(State::NEW, State::TESTS_PRE, stamp);
         let id = OrderId::parse("b").unwrap();
         let finding = find(&id, &stages::pipeline(), &journal, &Found::Word(State::NEW, stamp));

@@ -8,7 +8,6 @@ use super::reconcile::reconcile;
 use super::{FileQueue, claims, liveness};
 use crate::error::Result;
 use crate::failure::Class;
-use crate::floor::replace;
 use crate::history::OpenClaim;
 use crate::holder::{Holder, WorkerId};
 use crate::order::OrderId;
@@ -26,7 +25,7 @@ impl FileQueue {
     ) -> Result<Vec<Recovered>> {
         self.after_a_boot()?;
         let mut recovered = Vec::new();
-        for worker in liveness::known(&self.floor)? {
+        for worker in liveness::known(&self.site)? {
             // One worker whose traces can't be read does not keep the others' orders from coming back.
             if let Err(error) = self.bring_back_from(&worker, undertaker, &mut recovered) {
                 tracing::warn!(%worker, %error, "could not be looked at");
@@ -41,14 +40,14 @@ impl FileQueue {
         undertaker: &dyn Fn(&WorkerId) -> bool,
         recovered: &mut Vec<Recovered>,
     ) -> Result<()> {
-        if liveness::lives(&self.floor, worker)? || !undertaker(worker) {
+        if liveness::lives(&self.site, worker)? || !undertaker(worker) {
             return Ok(());
         }
         let mut left = false;
-        for id in claims::of(&self.floor, worker)? {
+        for id in claims::of(&self.site, worker)? {
             match self.orphan(worker, &id) {
                 Ok(Some(class)) => {
-                    claims::remove_mark(&self.floor, worker, &id);
+                    claims::remove_mark(&self.site, worker, &id);
                     let worker = worker.clone();
                     recovered.extend(class.map(|class| Recovered { id, worker, class }));
                 }
@@ -60,13 +59,13 @@ impl FileQueue {
                 }
             }
         }
-        if left { Ok(()) } else { liveness::forget(&self.floor, worker) }
+        if left { Ok(()) } else { liveness::forget(&self.site, worker) }
     }
 
     /// Ends the claim of a dead worker on one order, if it still has one, and makes the order ready. `None` when the
     /// order is busy and must be looked at again; else the class that was recorded, if anything had to be.
     fn orphan(&self, worker: &WorkerId, id: &OrderId) -> Result<Option<Option<Class>>> {
-        let locked = match mutex::take(&self.folder, id, PATIENCE)? {
+        let locked = match mutex::take(&self.site, id, PATIENCE)? {
             Taken::Locked(locked) => locked,
             Taken::Busy => return Ok(None),
             Taken::Gone => return Ok(Some(None)),
@@ -74,8 +73,9 @@ impl FileQueue {
         // An order on hold for damage is for a person now. Once it is mended its claim may stand there again, and nobody
         // but us would know: it is looked at again.
         let Ok(mut standing) = reconcile(&self.options.pipeline, &locked)? else { return Ok(None) };
-        let rest_secs = self.options.crash_backoff_secs;
-        let class = match entries::orphan(&standing.journal.history, worker, rest_secs) {
+        let due = self.site.machine.now().saturating_add(self.options.crash_backoff_secs);
+        let history = &standing.journal.history;
+        let class = match entries::orphan(history, worker, due) {
             Some((entry, class)) => {
                 standing.journal.append(&locked.folder, vec![entry])?;
                 Some(class)
@@ -91,7 +91,7 @@ impl FileQueue {
     /// Gives back what `worker`, which lives and has no claim in hand, still holds on record.
     pub(super) fn give_back_left(&self, worker: &WorkerId) -> Result<Vec<(OrderId, State)>> {
         let mut back = Vec::new();
-        for id in claims::of(&self.floor, worker)? {
+        for id in claims::of(&self.site, worker)? {
             match self.give_back_one(worker, &id) {
                 Ok(state) => back.extend(state.map(|state| (id, state))),
                 // It was told when it could not be given back the first time.
@@ -103,11 +103,11 @@ impl FileQueue {
 
     /// The state of an order that was given back; `None` when there was nothing to give back, or it can't be yet.
     fn give_back_one(&self, worker: &WorkerId, id: &OrderId) -> Result<Option<State>> {
-        let locked = match mutex::take(&self.folder, id, PATIENCE)? {
+        let locked = match mutex::take(&self.site, id, PATIENCE)? {
             Taken::Locked(locked) => locked,
             Taken::Busy => return Ok(None),
             Taken::Gone => {
-                claims::remove_mark(&self.floor, worker, id);
+                claims::remove_mark(&self.site, worker, id);
                 return Ok(None);
             }
         };
@@ -122,20 +122,20 @@ impl FileQueue {
         }
         self.make_ready(&locked.folder, &standing)?;
         self.stir(id, None);
-        claims::remove_mark(&self.floor, worker, id);
+        claims::remove_mark(&self.site, worker, id);
         Ok(given_back.then_some(standing.state))
     }
 
     /// The marks of claims are not synced: after a power cut some may be missing. The first recovery after a boot
     /// sweeps, which makes them again.
     fn after_a_boot(&self) -> Result<()> {
-        let path = self.floor.run().join("boot");
-        let now = liveness::boot();
-        if std::fs::read_to_string(&path).is_ok_and(|then| then.trim() == now) {
+        let path = self.site.floor.run().join("boot");
+        let now = self.site.machine.boot();
+        if self.site.read(&path).is_ok_and(|then| then.trim() == now) {
             return Ok(());
         }
         if self.sweep_all()?.is_some() {
-            replace(&path, now.as_bytes())?;
+            self.site.replace(&path, now.as_bytes())?;
         }
         Ok(())
     }

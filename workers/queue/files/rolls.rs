@@ -4,10 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use super::FileQueue;
-use super::floor_files::{each_name, make_folder, names, open, remove};
 use super::folder::OrderFolder;
 use super::request;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::order::{OrderId, Request};
 use crate::plan::{Roll, RollKey, Tally};
 use crate::state::State;
@@ -19,7 +18,7 @@ const OVER: &str = "over.";
 
 impl FileQueue {
     fn rolls(&self) -> PathBuf {
-        self.floor.root().join("rolls")
+        self.site.floor.root().join("rolls")
     }
 
     fn roll(&self, key: &RollKey) -> PathBuf {
@@ -40,21 +39,16 @@ impl FileQueue {
         let roll = self.roll(key);
         let name = format!("{}.{id}", request.sequence.unwrap_or(u32::MAX));
         let [here, there] = if through { ["done", "open"] } else { ["open", "done"] };
-        make_folder(&roll.join(here))?;
-        let path = roll.join(here).join(&name);
-        match open(&path, true, true) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(Error::io("create", &path, error));
-            }
-            _ => {}
-        }
-        remove(&roll.join(there).join(&name))?;
+        let site = &self.site;
+        site.make_folder(&roll.join(here))?;
+        site.mark(&roll.join(here).join(&name))?;
+        site.remove(&roll.join(there).join(&name))?;
         let Roll::Phase(number) = key.roll else { return Ok(()) };
         if request.phase_parallel {
-            drop(open(&roll.join(PARALLEL), true, true));
+            drop(site.mark(&roll.join(PARALLEL)));
         }
         if request.phase_over > 0 {
-            drop(open(&roll.join(format!("{OVER}{}", request.phase_over)), true, true));
+            drop(site.mark(&roll.join(format!("{OVER}{}", request.phase_over))));
         }
         // Counted only while somebody waits for this phase.
         let gate = self.options.rules.phase_gate;
@@ -66,7 +60,7 @@ impl FileQueue {
 
     /// The order in this folder has ended, or has not: only its end changes anything.
     pub(super) fn enroll_ended(&self, folder: &OrderFolder, state: &State) {
-        if *state == State::READY_FOR_REVIEW && self.rolls().exists() {
+        if *state == State::READY_FOR_REVIEW && self.site.is_there(&self.rolls()) {
             self.enroll_again(folder, state);
         }
     }
@@ -86,7 +80,7 @@ impl FileQueue {
         }
         let root = self.rolls().join(plan);
         let mut found = Vec::new();
-        for name in names(&root)? {
+        for name in self.site.names(&root)? {
             let phase = name.strip_prefix("phase-").and_then(|number| number.parse().ok());
             let Some(phase) = phase else { continue };
             found.push(self.tally(&root.join(&name), phase)?);
@@ -97,11 +91,11 @@ impl FileQueue {
     fn tally(&self, roll: &Path, phase: u32) -> Result<Tally> {
         let count = |part: &str| -> Result<usize> {
             let mut count = 0;
-            each_name(&roll.join(part), |_| count += 1)?;
+            self.site.each_name(&roll.join(part), |_| count += 1)?;
             Ok(count)
         };
         let (mut parallel, mut over) = (false, 0);
-        each_name(roll, |name| {
+        self.site.each_name(roll, |name| {
             parallel |= name == PARALLEL;
             let more = name.strip_prefix(OVER).and_then(|number| number.parse().ok());
             over = over.max(more.unwrap_or(0));
@@ -111,21 +105,20 @@ impl FileQueue {
 
     /// The members of a group that are not through, with their places.
     pub(super) fn members_of(&self, key: &RollKey) -> Result<Vec<(u32, OrderId)>> {
-        let names = names(&self.roll(key).join("open"))?;
+        let names = self.site.names(&self.roll(key).join("open"))?;
         Ok(names.iter().filter_map(|name| parse(name)).collect())
     }
 
     /// Takes those off their rolls that are not there any more. Those that are through stay: they may be in the archive.
     pub(super) fn clear_rolls(&self) -> Result<()> {
-        for plan in names(&self.rolls())? {
-            for roll in names(&self.rolls().join(&plan))? {
+        for plan in self.site.names(&self.rolls())? {
+            for roll in self.site.names(&self.rolls().join(&plan))? {
                 let open = self.rolls().join(&plan).join(&roll).join("open");
-                for name in names(&open)? {
-                    let there = parse(&name).is_some_and(|(_, id)| {
-                        std::fs::symlink_metadata(self.folder.join(id.as_str())).is_ok()
-                    });
+                for name in self.site.names(&open)? {
+                    let there = parse(&name)
+                        .is_some_and(|(_, id)| self.site.is_there(&self.site.place_of(&id)));
                     if !there {
-                        remove(&open.join(&name))?;
+                        self.site.remove(&open.join(&name))?;
                     }
                 }
             }

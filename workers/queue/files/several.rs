@@ -5,10 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags};
-use rustix::io::Errno;
-
-use super::folder::{failed, sync_folder};
+use super::folder::failed;
+use super::machine::{Errno, Renaming, SyncPoint};
 use super::{FileQueue, disk};
 use crate::error::{Error, Kind, Result};
 use crate::order::{OrderId, Request};
@@ -22,14 +20,11 @@ struct Built {
     place: PathBuf,
 }
 
-/// How many are built side by side.
-const TOGETHER: usize = 16;
-
 impl FileQueue {
     /// Makes all of these orders on hold, or none.
     pub(super) fn make_all(&self, orders: &[(OrderId, Request)], hold: &str) -> Result<()> {
-        disk::check(&self.folder, self.options.free_mib)?;
-        let taken = |id: &OrderId| std::fs::symlink_metadata(self.folder.join(id.as_str())).is_ok();
+        disk::check(&*self.site.machine, &self.site.folder, self.options.free_mib)?;
+        let taken = |id: &OrderId| self.site.is_there(&self.site.place_of(id));
         if let Some((id, _)) = orders.iter().find(|(id, _)| taken(id)) {
             return Err(entries::taken(id));
         }
@@ -37,10 +32,10 @@ impl FileQueue {
         let mut moved = 0;
         let done = self.build_all(orders, hold, &mut built).and_then(|()| {
             for Built { aside, place } in &built {
-                rename(aside, place)?;
+                self.put_in_place(aside, place)?;
                 moved += 1;
             }
-            sync_folder(&self.folder)
+            self.site.sync_folder(&self.site.folder, SyncPoint::NewNames)
         });
         if let Err(error) = done {
             return Err(self.take_back(&built, moved, error));
@@ -60,10 +55,10 @@ impl FileQueue {
         built: &mut Vec<Built>,
     ) -> Result<()> {
         for (id, _) in orders {
-            let (aside, place) = (self.new_tmp()?, self.folder.join(id.as_str()));
+            let (aside, place) = (self.new_tmp()?, self.site.place_of(id));
             built.push(Built { aside, place });
         }
-        let part = orders.len().div_ceil(TOGETHER).max(1);
+        let part = orders.len().div_ceil(self.site.machine.threads()).max(1);
         let mut parts = orders.chunks(part).zip(built.chunks(part));
         let build = |(orders, built): (&[(OrderId, Request)], &[Built])| -> Result<()> {
             for ((id, request), Built { aside, .. }) in orders.iter().zip(built) {
@@ -95,13 +90,13 @@ impl FileQueue {
     fn take_back(&self, built: &[Built], moved: usize, error: Error) -> Error {
         let mut stay = 0;
         for Built { aside, place } in built.iter().take(moved) {
-            stay += usize::from(rename(place, aside).is_err());
+            stay += usize::from(self.put_in_place(place, aside).is_err());
         }
         for Built { aside, .. } in built {
             // Our own and never in the queue; what stays is reaped by the sweep.
-            drop(std::fs::remove_dir_all(aside));
+            let _gone = self.site.machine.remove_tree(aside);
         }
-        drop(sync_folder(&self.folder));
+        drop(self.site.sync_folder(&self.site.folder, SyncPoint::TakenBack));
         match stay {
             0 => error,
             stay => error.hint(format!(
@@ -109,16 +104,17 @@ impl FileQueue {
             )),
         }
     }
-}
 
-fn rename(from: &Path, to: &Path) -> Result<()> {
-    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(()),
-        Err(Errno::EXIST) => {
-            let told = format!("failed to make {}: something stands there already", to.display());
-            Err(Error::usage(told).hint("somebody made it this very moment: do the same again"))
+    fn put_in_place(&self, from: &Path, to: &Path) -> Result<()> {
+        match self.site.machine.rename(from, to, Renaming::Keep) {
+            Ok(()) => Ok(()),
+            Err(Errno::EXIST) => {
+                let told =
+                    format!("failed to make {}: something stands there already", to.display());
+                Err(Error::usage(told).hint("somebody made it this very moment: do the same again"))
+            }
+            Err(error) => Err(failed("rename a new order to", to, error)),
         }
-        Err(error) => Err(failed("rename a new order to", to, error)),
     }
 }
 
@@ -134,7 +130,7 @@ mod tests {
         let order = |name: &str| (OrderId::parse(name).unwrap(), Request::titled(name));
         let mut built = Vec::new();
         queue.build_all(&[order("a"), order("b")], "why", &mut built).unwrap();
-        rename(&built[0].aside, &built[0].place).unwrap();
+        queue.put_in_place(&built[0].aside, &built[0].place).unwrap();
         assert_eq!(queue.list().unwrap().orders.len(), 1);
         let error = queue.take_back(&built, 1, Error::usage("no"));
         assert_eq!((error.to_string().as_str(), error.next_step()), ("no", None));

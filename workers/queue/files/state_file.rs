@@ -6,6 +6,8 @@
 use std::time::Duration;
 
 use super::folder::{Content, OrderFolder, STATE, STATE_NEXT, Stamp};
+use super::machine::SyncPoint;
+use super::swap::{self, Swapped};
 use crate::error::Result;
 use crate::state::State;
 
@@ -27,7 +29,12 @@ pub(super) enum Found {
 
 /// Reads `.state`.
 pub(super) fn read(folder: &OrderFolder) -> Result<Found> {
-    Ok(match folder.read(STATE, LIMIT_BYTES)? {
+    read_at(folder, STATE)
+}
+
+/// Reads the file `name` as a `.state`.
+pub(super) fn read_at(folder: &OrderFolder, name: &str) -> Result<Found> {
+    Ok(match folder.read(name, LIMIT_BYTES)? {
         Content::Missing => Found::Missing,
         Content::Fault(why) => Found::Bad(format!("{STATE} {why}")),
         Content::Bytes(bytes, _) if bytes.is_empty() => Found::Empty,
@@ -40,7 +47,7 @@ pub(super) fn read(folder: &OrderFolder) -> Result<Found> {
 pub(super) fn read_settled(folder: &OrderFolder) -> Result<Found> {
     for _ in 0..5 {
         match read(folder)? {
-            Found::Empty => std::thread::sleep(Duration::from_millis(5)),
+            Found::Empty => folder.machine.pause(Duration::from_millis(5)),
             found => return Ok(found),
         }
     }
@@ -56,42 +63,46 @@ fn word(bytes: &[u8], stamp: Stamp) -> Found {
 }
 
 /// The first half of a move: the new word, written and synced beside the old one. It moves nothing yet.
-pub(super) fn prepare(folder: &OrderFolder, state: &State) -> Result<Stamp> {
-    folder.write(STATE_NEXT, format!("{state}\n").as_bytes())
+pub(super) fn prepare(folder: &OrderFolder, state: &State) -> Result<Found> {
+    let bytes = format!("{state}\n");
+    let stamp = folder.write(STATE_NEXT, bytes.as_bytes(), SyncPoint::StateNext)?;
+    Ok(Found::Word(state.clone(), stamp))
 }
 
-/// The second half: the new word takes the place of the old one, and stays there over power loss.
-pub(super) fn apply(folder: &OrderFolder, state: &State) -> Result<()> {
-    if let Err(error) = folder.rename(STATE_NEXT, STATE) {
-        // Some file systems fail a rename that happened: what counts is what the name leads to.
-        if !matches!(read(folder)?, Found::Word(found, _) if found == *state) {
-            return Err(error);
-        }
-    }
-    folder.sync()
+/// The second half: the new word, as it was prepared, takes the place of `before`, and stays there over power loss. A
+/// `.state` that a person has written since `before` was read stands.
+pub(super) fn apply(folder: &OrderFolder, ours: &Found, before: &Found) -> Result<Swapped> {
+    let swapped = swap::swap(folder, ours, before)?;
+    folder.sync(SyncPoint::StateName)?;
+    Ok(swapped)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::order::OrderId;
+    use crate::queue::files::folder::STATE_OLD;
+    use crate::queue::files::machine::Linux;
+    use crate::queue::files::site::Site;
+    use std::sync::Arc;
 
     #[test]
     fn a_rename_that_fails_and_came_to_pass_is_done_and_one_that_did_not_is_not() {
         let queue = tempfile::tempdir().unwrap();
         std::fs::create_dir(queue.path().join("a")).unwrap();
-        let id = OrderId::parse("a").unwrap();
-        let folder = OrderFolder::open(queue.path(), &id).unwrap().unwrap();
-        prepare(&folder, &State::IMPL).unwrap();
+        let site = Site::of(queue.path(), Arc::new(Linux)).unwrap();
+        let folder = site.order(&OrderId::parse("a").unwrap()).unwrap().unwrap();
+        let ours = prepare(&folder, &State::IMPL).unwrap();
         // It came to pass; asked once more, the system says that there is nothing to rename.
-        std::fs::rename(folder.path_of(STATE_NEXT), folder.path_of(STATE)).unwrap();
-        apply(&folder, &State::IMPL).unwrap();
-        assert!(apply(&folder, &State::PLAYTEST).is_err());
+        std::fs::rename(folder.path_of(STATE_NEXT), folder.path_of(STATE_OLD)).unwrap();
+        assert_eq!(apply(&folder, &ours, &Found::Missing).unwrap(), Swapped::Ours);
+        assert_eq!(read(&folder).unwrap(), ours);
+        assert!(apply(&folder, &ours, &Found::Missing).is_err());
     }
 
     #[test]
     fn only_blanks_and_line_ends_after_the_word_are_forgiven() {
-        let stamp = Stamp { ino: 1, mtime: 1 };
+        let stamp = Stamp { ino: 1, mtime: 1, born: None };
         for good in ["IMPL\n", "IMPL", "IMPL\r\n", "IMPL \t\n", "IMPL\n\n"] {
             assert_eq!(word(good.as_bytes(), stamp), Found::Word(State::IMPL, stamp), "{good:?}");
         }

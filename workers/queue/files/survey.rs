@@ -37,14 +37,15 @@ impl FileQueue {
     /// Looks at everything. An order that can't be read at all is left to [`crate::queue::Queue::look`].
     pub fn survey(&self) -> Result<Survey> {
         let Markers { mut of, rubbish } = self.markers_there()?;
-        let workers = liveness::known(&self.floor)?;
-        let ended = workers.iter().filter(|worker| liveness::ended_well(&self.floor, worker));
+        let workers = liveness::known(&self.site)?;
+        let ended = workers.iter().filter(|worker| liveness::ended_well(&self.site, worker));
         let mut survey = Survey {
             ended: ended.cloned().collect(),
             workers,
             half_built: self.half_built()?,
             ..Survey::default()
         };
+        let now = self.site.machine.now();
         let waiting = self.rightly_waiting()?;
         for id in self.listing()?.orders {
             let Ok(Some((order, fault))) = self.understood(&id) else { continue };
@@ -55,7 +56,7 @@ impl FileQueue {
             let wanted = self.wanted_marker(&order);
             let there = of.remove(&id).unwrap_or_default();
             let (right, wrong): (Vec<_>, Vec<_>) =
-                there.into_iter().partition(|marker| is_right(marker, &order.state, &wanted));
+                there.into_iter().partition(|marker| is_right(marker, &order.state, &wanted, now));
             let waits = waiting.get(&id).is_some_and(|marks| is_set_aside(&order, marks));
             if wanted.is_some() && right.is_empty() && !waits {
                 survey.unmarked.push((id.clone(), order.state.clone()));
@@ -71,8 +72,13 @@ impl FileQueue {
 }
 
 /// True for a marker (the state of its folder, its name) that an order in `state` may have.
-pub(super) fn is_right(marker: &(State, String), state: &State, wanted: &Option<Marker>) -> bool {
+pub(super) fn is_right(
+    marker: &(State, String),
+    state: &State,
+    wanted: &Option<Marker>,
+    now: u64,
+) -> bool {
     let (folder, name) = marker;
     let (Some(found), Some(wanted)) = (Marker::parse(name), wanted) else { return false };
-    folder == state && found.is_as_good_as(wanted)
+    folder == state && found.is_as_good_as(wanted, now)
 }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::floor_files::{make_folder, names, open};
 use super::folder::failed;
 use super::lock::{self, Held};
+use super::machine::{Errno, Opening};
 use super::mutex::{self, Taken};
 use super::ready::Marker;
 use super::reconcile::reconcile;
@@ -14,7 +14,6 @@ use super::{FileQueue, claims, fitness, liveness, request};
 use crate::error::Result;
 use crate::holder::WorkerId;
 use crate::order::OrderId;
-use crate::process;
 use crate::queue::Swept;
 use crate::state::State;
 
@@ -71,17 +70,17 @@ impl FileQueue {
         }
         // What is left belongs to no order. One may have been made since we listed, so look again.
         for (id, markers) in before.markers {
-            if std::fs::symlink_metadata(self.folder.join(id.as_str())).is_err() {
+            if !self.site.is_there(&self.site.place_of(&id)) {
                 swept.removed += self.remove_markers(&markers)?;
             }
         }
         for (id, workers) in before.marks {
-            if std::fs::symlink_metadata(self.folder.join(id.as_str())).is_err() {
-                workers.iter().for_each(|worker| claims::remove_mark(&self.floor, worker, &id));
+            if !self.site.is_there(&self.site.place_of(&id)) {
+                workers.iter().for_each(|worker| claims::remove_mark(&self.site, worker, &id));
             }
         }
         for (id, keys) in before.waiting {
-            if std::fs::symlink_metadata(self.folder.join(id.as_str())).is_err() {
+            if !self.site.is_there(&self.site.place_of(&id)) {
                 keys.iter().try_for_each(|(_, key)| self.forget_waiting(&id, key))?;
             }
         }
@@ -91,12 +90,10 @@ impl FileQueue {
 
     /// The lock of whoever makes the index anew; `None` when somebody is at it.
     pub(super) fn only_sweeper(&self) -> Result<Option<Held>> {
-        make_folder(&self.floor.run())?;
-        let path = self.floor.run().join("sweeper.lock");
-        let file = match open(&path, true, true) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                open(&path, true, false)
-            }
+        self.site.make_folder(&self.site.floor.run())?;
+        let path = self.site.floor.run().join("sweeper.lock");
+        let file = match self.site.machine.open(&path, Opening::New) {
+            Err(Errno::EXIST) => self.site.machine.open(&path, Opening::Write),
             made => made,
         };
         let file = file.map_err(|error| failed("open", &path, error))?;
@@ -108,8 +105,8 @@ impl FileQueue {
         let Markers { of: markers, rubbish } = self.markers_there()?;
         swept.removed += self.remove_markers(&rubbish)?;
         let mut before = Before { markers, marks: HashMap::new(), waiting: HashMap::new() };
-        for worker in liveness::known(&self.floor)? {
-            for id in claims::of(&self.floor, &worker)? {
+        for worker in liveness::known(&self.site)? {
+            for id in claims::of(&self.site, &worker)? {
                 before.marks.entry(id).or_default().push(worker.clone());
             }
         }
@@ -122,9 +119,9 @@ impl FileQueue {
     /// Reads the whole index.
     pub(super) fn markers_there(&self) -> Result<Markers> {
         let mut there = Markers::default();
-        for name in names(self.index.root())? {
+        for name in self.site.names(&self.index.root())? {
             let Ok(state) = State::parse(&name) else { continue };
-            for name in names(&self.index.folder(&state))? {
+            for name in self.site.names(&self.index.folder(&state))? {
                 match Marker::parse(&name) {
                     Some(marker) => {
                         there.of.entry(marker.id).or_default().push((state.clone(), name));
@@ -145,7 +142,7 @@ impl FileQueue {
         late: &mut Vec<(State, Marker)>,
     ) -> Result<()> {
         let Own { markers, marks, waiting } = own;
-        let locked = match mutex::take(&self.folder, id, Duration::ZERO)? {
+        let locked = match mutex::take(&self.site, id, Duration::ZERO)? {
             Taken::Locked(locked) => locked,
             Taken::Busy | Taken::Gone => return Ok(()),
         };
@@ -197,10 +194,10 @@ impl FileQueue {
         }
         let holder = standing.journal.history.open.as_ref().map(|open| &open.worker);
         for worker in marks.iter().filter(|&worker| Some(worker) != holder) {
-            claims::remove_mark(&self.floor, worker, id);
+            claims::remove_mark(&self.site, worker, id);
         }
         if let Some(worker) = holder {
-            claims::put(&self.floor, worker, id)?;
+            claims::put(&self.site, worker, id)?;
         }
         Ok(())
     }
@@ -216,23 +213,28 @@ impl FileQueue {
 
     /// A folder under `tmp/` for something that is built; its name says which process builds it.
     pub(super) fn new_tmp(&self) -> Result<std::path::PathBuf> {
-        make_folder(&self.floor.tmp())?;
-        let pid = std::process::id();
-        let builder = WorkerId::new(pid, process::start_time(pid).unwrap_or(0), fastrand::u32(..));
-        Ok(self.floor.tmp().join(builder.as_str()))
+        let machine = &self.site.machine;
+        self.site.make_folder(&self.site.floor.tmp())?;
+        let pid = machine.own_pid();
+        let start = machine.start_time(pid).unwrap_or(0);
+        let builder = WorkerId::new(pid, start, machine.chance() as u32);
+        Ok(self.site.floor.tmp().join(builder.as_str()))
     }
 
     /// What processes that are gone were building under `tmp/`: its names say which process that was.
     pub(super) fn half_built(&self) -> Result<Vec<std::path::PathBuf>> {
-        let mut half_built: Vec<_> = names(&self.floor.tmp())?
+        let machine = &self.site.machine;
+        let mut half_built: Vec<_> = self
+            .site
+            .names(&self.site.floor.tmp())?
             .into_iter()
             .filter(|name| match WorkerId::parse(name) {
-                Ok(builder) => process::start_time(builder.pid()) != Some(builder.start_time()),
+                Ok(builder) => machine.start_time(builder.pid()) != Some(builder.start_time()),
                 Err(_) => {
-                    fitness::tried_by(name).is_some_and(|pid| process::start_time(pid).is_none())
+                    fitness::tried_by(name).is_some_and(|pid| machine.start_time(pid).is_none())
                 }
             })
-            .map(|name| self.floor.tmp().join(name))
+            .map(|name| self.site.floor.tmp().join(name))
             .collect();
         half_built.sort();
         Ok(half_built)
@@ -240,8 +242,9 @@ impl FileQueue {
 
     /// Takes away what dead processes were building. Nothing of it was ever acknowledged.
     pub(super) fn reap_tmp(&self) -> Result<()> {
+        let machine = &self.site.machine;
         for path in self.half_built()? {
-            let removed = std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path));
+            let removed = machine.remove_tree(&path).or_else(|_| machine.remove(&path));
             if let Err(error) = removed {
                 tracing::warn!(path = %path.display(), %error, "could not take away a leftover");
             }

@@ -6,15 +6,13 @@
 //! what it waits for, and who makes that happen wakes afterwards: one of the two sees the other.
 
 use std::collections::HashMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::FileQueue;
-use super::floor_files::{each_name, make_folder, names, open, remove};
-use super::folder::OrderFolder;
 use super::ready::{Index, Marker};
+use super::site::Site;
 use super::state_file;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::order::{OrderId, Request};
 use crate::queue::Order;
 use crate::state::State;
@@ -23,6 +21,7 @@ use crate::state::State;
 #[derive(Debug)]
 pub(super) struct Waiting<'a> {
     root: PathBuf,
+    site: &'a Site,
     index: &'a Index,
 }
 
@@ -30,13 +29,8 @@ impl Waiting<'_> {
     /// Makes a marker under `key`.
     pub(super) fn put(&self, key: &str, state: &State, marker: &Marker) -> Result<bool> {
         let folder = self.root.join(key);
-        make_folder(&folder)?;
-        let path = folder.join(name_of(state, marker));
-        match open(&path, true, true) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(Error::io("create", &path, error)),
-        }
+        self.site.make_folder(&folder)?;
+        self.site.mark(&folder.join(name_of(state, marker)))
     }
 
     /// Moves a marker from the index to `key`. False when the index had none of that name.
@@ -45,10 +39,10 @@ impl Waiting<'_> {
         let folder = self.root.join(key);
         // The folder is taken away by whoever wakes the last one in it.
         for _ in 0..16 {
-            make_folder(&folder)?;
-            match rename(&from, &folder.join(name_of(state, marker)))? {
+            self.site.make_folder(&folder)?;
+            match self.site.rename(&from, &folder.join(name_of(state, marker)))? {
                 true => return Ok(true),
-                false if !from.exists() => return Ok(false),
+                false if !self.site.is_there(&from) => return Ok(false),
                 false => {}
             }
         }
@@ -58,7 +52,7 @@ impl Waiting<'_> {
     /// Moves every marker under `key` into the index.
     fn wake(&self, key: &str) -> Result<usize> {
         let folder = self.root.join(key);
-        let names = names(&folder)?;
+        let names = self.site.names(&folder)?;
         if names.is_empty() {
             return Ok(0);
         }
@@ -66,25 +60,26 @@ impl Waiting<'_> {
         for name in names {
             let path = folder.join(&name);
             let Some((state, marker)) = parse(&name) else {
-                remove(&path)?;
+                self.site.remove(&path)?;
                 continue;
             };
-            make_folder(&self.index.folder(&state))?;
-            woken += usize::from(rename(&path, &self.index.folder(&state).join(marker.name()))?);
+            let ready = self.index.folder(&state);
+            self.site.make_folder(&ready)?;
+            woken += usize::from(self.site.rename(&path, &ready.join(marker.name()))?);
         }
         // Stays when somebody has just put another one in.
-        drop(std::fs::remove_dir(&folder));
+        let _gone = self.site.machine.remove_folder(&folder);
         Ok(woken)
     }
 
     /// The keys there are.
     fn keys(&self) -> Result<Vec<String>> {
-        names(&self.root)
+        self.site.names(&self.root)
     }
 
     /// What is set aside under `key`.
     fn of(&self, key: &str) -> Result<Vec<(State, Marker)>> {
-        Ok(names(&self.root.join(key))?.iter().filter_map(|name| parse(name)).collect())
+        Ok(self.site.names(&self.root.join(key))?.iter().filter_map(|name| parse(name)).collect())
     }
 }
 
@@ -95,14 +90,6 @@ fn name_of(state: &State, marker: &Marker) -> String {
 fn parse(name: &str) -> Option<(State, Marker)> {
     let (state, marker) = name.split_once('.')?;
     Some((State::parse(state).ok()?, Marker::parse(marker)?))
-}
-
-fn rename(from: &Path, to: &Path) -> Result<bool> {
-    match std::fs::rename(from, to) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::io("rename a marker to", to, error)),
-    }
 }
 
 /// True for a name that can be a folder's here: an order's id, one with a state, or a roll's key.
@@ -141,7 +128,8 @@ pub(super) fn is_set_aside(order: &Order, marks: &[(State, String)]) -> bool {
 
 impl FileQueue {
     pub(super) fn waiting(&self) -> Waiting<'_> {
-        Waiting { root: self.floor.root().join("waiting"), index: &self.index }
+        let root = self.site.floor.root().join("waiting");
+        Waiting { root, site: &self.site, index: &self.index }
     }
 
     /// Sets an order aside until something happens to what `key` names.
@@ -150,13 +138,14 @@ impl FileQueue {
         if !is_key(key) {
             return Ok(false);
         }
-        let marker = Marker::of(&order.id, request.priority, request.due, &order.history);
+        let now = self.site.machine.now();
+        let marker = Marker::of(&order.id, request.priority, request.due, &order.history, now);
         self.waiting().set_aside(key, &order.state, &marker)
     }
 
     /// True when something is set aside under `key`.
     pub(super) fn anybody_waits(&self, key: &str) -> bool {
-        self.waiting().root.join(key).exists()
+        self.site.is_there(&self.waiting().root.join(key))
     }
 
     /// Makes those ready again that were set aside under `key`.
@@ -206,14 +195,12 @@ impl FileQueue {
                 && pipeline.knows(state)
                 && pipeline.rank(state) >= pipeline.rank(wanted)
         };
-        let word = OrderFolder::open(&self.folder, id)
-            .ok()
-            .flatten()
-            .and_then(|folder| state_file::read(&folder).ok());
+        let word =
+            self.site.order(id).ok().flatten().and_then(|folder| state_file::read(&folder).ok());
         match word {
             Some(state_file::Found::Word(state, _)) => far(&state),
             Some(_) => false,
-            None => self.floor.archived_state(id).is_some_and(|state| far(&state)),
+            None => self.site.archived_state(id).is_some_and(|state| far(&state)),
         }
     }
 
@@ -263,7 +250,7 @@ impl FileQueue {
     /// The keys of phases that somebody waits for.
     pub(super) fn phase_keys(&self) -> Result<Vec<String>> {
         let mut keys = Vec::new();
-        each_name(&self.waiting().root, |name| {
+        self.site.each_name(&self.waiting().root, |name| {
             if phase_of(name).is_some() {
                 keys.push(name.to_owned());
             }
@@ -275,12 +262,13 @@ impl FileQueue {
     pub(super) fn rouse_from_phase(&self, order: &Order) -> Result<bool> {
         let Ok(request) = &order.request else { return Ok(false) };
         let waiting = self.waiting();
-        let marker = Marker::of(&order.id, request.priority, request.due, &order.history);
+        let now = self.site.machine.now();
+        let marker = Marker::of(&order.id, request.priority, request.due, &order.history, now);
         let name = name_of(&order.state, &marker);
         let mut roused = false;
         for key in self.phase_keys()? {
             let to = self.index.folder(&order.state).join(marker.name());
-            roused |= rename(&waiting.root.join(key).join(&name), &to)?;
+            roused |= self.site.rename(&waiting.root.join(key).join(&name), &to)?;
         }
         Ok(roused)
     }
@@ -288,9 +276,9 @@ impl FileQueue {
     /// Takes a marker away that was set aside in vain, whatever its name.
     pub(super) fn forget_waiting(&self, id: &OrderId, key: &str) -> Result<()> {
         let folder = self.waiting().root.join(key);
-        for name in names(&folder)? {
+        for name in self.site.names(&folder)? {
             if parse(&name).is_some_and(|(_, marker)| marker.id == *id) {
-                remove(&folder.join(name))?;
+                self.site.remove(&folder.join(name))?;
             }
         }
         Ok(())
