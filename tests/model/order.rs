@@ -1,12 +1,10 @@
 //! One order as its files say: a journal with an unsynced end, `.state` as it is seen and as it would be after a power
 //! cut, a hold, markers. And what the oracle remembers of it.
 
+use super::journal::{Entry, Journal, TAIL};
 use super::rules::Rules;
 
-/// The most journal entries that may stand unsynced: two crashes and what follows leave fewer.
-const TAIL: usize = 8;
-
-/// A worker process. Ids are never used again: after a power cut the same slots hold others.
+/// A worker process: the slot of one of now, or a number from `WORKERS` up of one that the power took.
 pub(super) type Id = u8;
 /// The number of a claim.
 pub(super) type Generation = u8;
@@ -37,111 +35,6 @@ impl Word {
             Self::Impl => 2,
             Self::Done => 0,
         }
-    }
-}
-
-/// One entry of a journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Entry {
-    Claim { generation: Generation, by: Id },
-    Advance { generation: Generation, by: Id, from: Word, to: Word, over: Stamp },
-    Release,
-    Orphan,
-    Manual { to: Word },
-}
-
-/// The open claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Open {
-    pub(super) generation: Generation,
-    pub(super) by: Id,
-}
-
-/// What a journal adds up to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Fold {
-    /// The highest generation.
-    pub(super) generation: Generation,
-    pub(super) open: Option<Open>,
-    /// The last move: from (none for the first entry and for an edit), and to.
-    pub(super) from: Option<Word>,
-    pub(super) to: Word,
-    /// The `.state` that the last move replaced.
-    pub(super) over: Stamp,
-    /// Every `.state` that a move has replaced: a bit per stamp.
-    pub(super) replaced: u16,
-    /// The highest generation that moved the order.
-    pub(super) advanced: Generation,
-}
-
-impl Fold {
-    /// An order that was just made.
-    const NEW: Self = Self {
-        generation: 0,
-        open: None,
-        from: None,
-        to: Word::New,
-        over: 0,
-        replaced: 0,
-        advanced: 0,
-    };
-
-    fn add(&mut self, entry: Entry) {
-        match entry {
-            Entry::Claim { generation, by } => {
-                self.generation = self.generation.max(generation);
-                self.open = Some(Open { generation, by });
-            }
-            Entry::Advance { generation, from, to, over, .. } => {
-                self.open = None;
-                (self.from, self.to, self.over) = (Some(from), to, over);
-                self.replaced |= 1 << over;
-                self.advanced = self.advanced.max(generation);
-            }
-            Entry::Release | Entry::Orphan => self.open = None,
-            Entry::Manual { to } => {
-                self.open = None;
-                (self.from, self.to, self.over) = (None, to, 0);
-            }
-        }
-    }
-}
-
-/// A journal: what is synced, folded, and the entries after it that a power cut may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Journal {
-    pub(super) base: Fold,
-    pub(super) tail: [Option<Entry>; TAIL],
-}
-
-impl Journal {
-    const NEW: Self = Self { base: Fold::NEW, tail: [None; TAIL] };
-
-    /// The entries that are not synced.
-    pub(super) fn unsynced(&self) -> usize {
-        self.tail.iter().flatten().count()
-    }
-
-    /// What everybody sees, synced or not.
-    pub(super) fn seen(&self) -> Fold {
-        let mut fold = self.base;
-        self.tail.iter().flatten().for_each(|entry| fold.add(*entry));
-        fold
-    }
-
-    pub(super) fn append(&mut self, entry: Entry) {
-        let at = self.unsynced();
-        self.tail[at] = Some(entry);
-    }
-
-    pub(super) fn sync(&mut self) {
-        *self = Self { base: self.seen(), ..Self::NEW };
-    }
-
-    /// The power goes: the first `kept` unsynced entries had reached the disk.
-    pub(super) fn cut(&mut self, kept: usize) {
-        self.tail[kept..].fill(None);
-        self.sync();
     }
 }
 
@@ -198,7 +91,7 @@ pub(super) struct Order {
     /// The index: a bit per state. Never synced.
     pub(super) markers: u8,
     /// The lists of claims: a bit per worker. Never synced.
-    pub(super) marks: u8,
+    pub(super) marks: u16,
     /// The slot of the worker that has the order's lock.
     pub(super) lock: Option<u8>,
     /// Somebody did something that only a sweep finds: an edit by hand, a power cut, an order made by half.
@@ -302,22 +195,6 @@ impl Order {
         let kept =
             known[..count].iter().enumerate().filter(|(_, old)| replaced & (1 << **old) != 0);
         self.journal.base.replaced = kept.fold(0, |all, (n, _)| all | (2 << n));
-        self
-    }
-
-    /// The same order when its workers have other ids.
-    pub(super) fn renamed(mut self, id: impl Fn(Id) -> Id, slot: impl Fn(u8) -> u8) -> Self {
-        self.lock = self.lock.map(slot);
-        let marks = (0..8).filter(|n| self.marks & (1 << n) != 0);
-        self.marks = marks.fold(0, |all, n| all | (1 << id(n)));
-        if let Some(open) = &mut self.journal.base.open {
-            open.by = id(open.by);
-        }
-        for entry in self.journal.tail.iter_mut().flatten() {
-            if let Entry::Claim { by, .. } | Entry::Advance { by, .. } = entry {
-                *by = id(*by);
-            }
-        }
         self
     }
 }

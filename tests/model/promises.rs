@@ -21,6 +21,9 @@ pub(super) const PERSON: &str = "12 a person's edit or hold is never undone";
 pub(super) const READY_SOONER: &str =
     "8a whenever nothing more happens by itself, every order is ready";
 
+/// And that it comes to rest at all: `rank.rs` says why this suffices.
+pub(super) const RESTS: &str = "8b every step uses up something, so nothing goes on for ever";
+
 /// All of them.
 pub(super) fn all() -> Vec<Property<Protocol>> {
     vec![
@@ -52,6 +55,7 @@ pub(super) fn all() -> Vec<Property<Protocol>> {
         Property::always(READY_SOONER, |model, world: &World| {
             !at_rest(model, world) || ready(world)
         }),
+        Property::always(RESTS, |_, world: &World| unbroken(world, breach::IDLE)),
         Property::eventually(READY, |model, world: &World| at_rest(model, world) && ready(world)),
     ]
 }
@@ -82,7 +86,7 @@ fn one_owner(world: &World) -> bool {
 fn at_rest(model: &Protocol, world: &World) -> bool {
     let mut acts: Vec<Act> = Vec::new();
     model.actions(world, &mut acts);
-    !acts.into_iter().any(|act| act.is_ours() && model.next_state(world, act).is_some())
+    !acts.into_iter().any(|act| act.is_ours() && model.after(world, act).is_some())
 }
 
 /// Every order is free, and the index leads to it, unless it is at its end or on hold.

@@ -27,6 +27,8 @@ pub(super) struct Rules {
     pub(super) redo_heeds_the_file: bool,
     /// Every `.state` that any move has replaced is known for an old one, not only the last.
     pub(super) old_files_are_known: bool,
+    /// The `.state` that a move replaces is synced before the move is on record, so that no older one comes back.
+    pub(super) replaced_is_synced: bool,
     /// A rename lets a `.state` stand that was written meanwhile.
     pub(super) rename_heeds_the_file: bool,
     /// Only the dead lose their orders, not those that have been silent for long.
@@ -52,6 +54,7 @@ impl Rules {
         edit_is_synced: true,
         redo_heeds_the_file: true,
         old_files_are_known: true,
+        replaced_is_synced: true,
         rename_heeds_the_file: true,
         only_the_dead_lose: true,
         processes_end_first: true,

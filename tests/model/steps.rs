@@ -1,6 +1,7 @@
 //! What a worker does under an order's lock, step by step, as `workers/queue/files/moves.rs` and `recover.rs` do it.
 
-use super::order::{Entry, Finding, Word};
+use super::journal::Entry;
+use super::order::{Finding, Id, Word};
 use super::rules::Rules;
 use super::world::{At, Doing, Hand, Life, Op, World, breach};
 
@@ -52,7 +53,7 @@ impl World {
     }
 
     fn decide_claim(&mut self, rules: &Rules, slot: usize, op: Op, word: Word) {
-        let by = self.workers[slot].id;
+        let by = slot as Id;
         let seen = self.orders[usize::from(op.order)].journal.seen();
         let open_and_dead = seen.open.is_some_and(|open| !self.lives(open.by));
         let order = &mut self.orders[usize::from(op.order)];
@@ -83,7 +84,7 @@ impl World {
     }
 
     fn decide_held(&mut self, rules: &Rules, slot: usize, op: Op) {
-        let by = self.workers[slot].id;
+        let by = slot as Id;
         let Some(hand) = self.workers[slot].hand else { return };
         let order = &mut self.orders[usize::from(op.order)];
         let seen = order.journal.seen();
@@ -105,8 +106,8 @@ impl World {
             return;
         }
         let (from, to) = (hand.word, hand.word.next());
-        let entry =
-            Entry::Advance { generation: hand.generation, by, from, to, over: order.file.stamp };
+        let generation = hand.generation;
+        let entry = Entry::Advance { generation, from, to, over: order.file.stamp };
         self.breaches |= if current { 0 } else { breach::STALE };
         self.breaches |= if seen.to == from { 0 } else { breach::MOVE };
         self.breaches |= if hand.generation > seen.advanced { 0 } else { breach::TWICE };
@@ -114,6 +115,13 @@ impl World {
             order.write(to, false);
             self.now(slot, At::Renamed);
             return;
+        }
+        if rules.replaced_is_synced {
+            order.on_disk = order.file;
+        }
+        if current && order.edit == Some(from) {
+            // It stands where the person put it, and goes on from there under a claim that still holds.
+            order.edit = None;
         }
         order.journal.append(entry);
         self.now(slot, if rules.move_is_synced { At::Written } else { At::Synced });
@@ -171,7 +179,7 @@ impl World {
         match op.doing {
             Doing::Claim(word) => {
                 if !rules.mark_comes_first || !rules.marker_goes_last {
-                    order.marks |= 1 << self.workers[slot].id;
+                    order.marks |= 1 << slot;
                 }
                 order.markers &= !word.bit();
                 self.let_go(slot);
@@ -190,23 +198,22 @@ impl World {
     /// Without the rule: the entry comes after the rename.
     fn write_late(&mut self, slot: usize, op: Op) {
         let Some(hand) = self.workers[slot].hand else { return };
-        let (by, generation) = (self.workers[slot].id, hand.generation);
+        let generation = hand.generation;
         let (from, to) = (hand.word, hand.word.next());
         let order = &mut self.orders[usize::from(op.order)];
-        order.journal.append(Entry::Advance { generation, by, from, to, over: 0 });
+        order.journal.append(Entry::Advance { generation, from, to, over: 0 });
         order.journal.sync();
     }
 
     /// Markers last; then the lock is given back, and a worker is told that it is done.
     fn finish(&mut self, slot: usize) {
         let Some(op) = self.workers[slot].op else { return };
-        let id = self.workers[slot].id;
         let order = &mut self.orders[usize::from(op.order)];
         let word = order.journal.seen().to;
         order.make_ready(word);
         match op.doing {
             Doing::Orphan(dead) => order.marks &= !(1 << dead),
-            _ => order.marks &= !(1 << id),
+            _ => order.marks &= !(1 << slot),
         }
         if let (Doing::Advance, Some(hand)) = (op.doing, self.workers[slot].hand) {
             order.reported = order.reported.max(hand.generation);

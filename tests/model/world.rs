@@ -1,6 +1,6 @@
-//! The whole world of the model: orders, workers, and what may still go wrong. Workers of one kind, and orders of one kind,
-//! are told apart by what they do only: of all worlds that differ in their names, one stands for all.
+//! The whole world of the model: orders, workers, and what may still go wrong.
 
+use super::journal::Open;
 use super::order::{Generation, Id, Order, Word};
 
 /// The most orders and workers of any model.
@@ -10,12 +10,12 @@ pub(super) const WORKERS: usize = 3;
 /// How a worker process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Life {
-    /// Not part of this model.
-    Unused,
     Alive,
     /// Stopped (SIGSTOP): alive, and doing nothing until it is resumed.
     Stopped,
     Dead,
+    /// Not part of this model.
+    Unused,
 }
 
 /// An order in a worker's hands: its agent works on it. Of a dead worker: its agent lives on.
@@ -66,7 +66,6 @@ pub(super) struct Op {
 /// A worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Worker {
-    pub(super) id: Id,
     pub(super) life: Life,
     pub(super) hand: Option<Hand>,
     pub(super) op: Option<Op>,
@@ -82,6 +81,14 @@ pub(super) struct Chances {
     pub(super) holds: u8,
 }
 
+impl Chances {
+    /// How much may still go wrong in all.
+    pub(super) fn all(self) -> u8 {
+        let Self { crashes, power_cuts, stops, edits, holds } = self;
+        crashes + power_cuts + stops + edits + holds
+    }
+}
+
 /// A promise that a step has broken, as a bit. What a state shows is looked at in the state.
 pub(super) mod breach {
     /// A move that is not legal.
@@ -94,6 +101,8 @@ pub(super) mod breach {
     pub(in super::super) const TWICE: u8 = 8;
     /// A claim on an order that was on hold when it was looked at.
     pub(in super::super) const HELD: u8 = 16;
+    /// A step that used up nothing.
+    pub(in super::super) const IDLE: u8 = 32;
 }
 
 /// Everything.
@@ -108,60 +117,34 @@ pub(super) struct World {
 impl World {
     /// True while the worker of that id lives; a stopped one does.
     pub(super) fn lives(&self, id: Id) -> bool {
-        let alive = |worker: &&Worker| matches!(worker.life, Life::Alive | Life::Stopped);
-        self.workers.iter().filter(alive).any(|worker| worker.id == id)
+        let worker = self.workers.get(usize::from(id));
+        worker.is_some_and(|worker| matches!(worker.life, Life::Alive | Life::Stopped))
     }
 
     /// True when something of a dead worker still runs.
     pub(super) fn left_running(&self, id: Id) -> bool {
-        let its = self.workers.iter().find(|worker| worker.id == id);
+        let its = self.workers.get(usize::from(id));
         its.is_some_and(|worker| worker.life == Life::Dead && worker.hand.is_some())
+    }
+
+    /// A person has written `.state`: whoever works on the order under a claim that no longer stands does so in vain. Who
+    /// writes another word and then the old one again, before anybody has looked, has changed nothing.
+    pub(super) fn void_hands(&mut self, order: usize) {
+        let Order { file, journal, .. } = self.orders[order];
+        let open = journal.seen().open;
+        for (slot, worker) in self.workers.iter_mut().enumerate() {
+            let Some(hand) = worker.hand.as_mut().filter(|hand| usize::from(hand.order) == order)
+            else {
+                continue;
+            };
+            let stands = Open { generation: hand.generation, by: slot as Id };
+            hand.void = open != Some(stands) || file.word != hand.word;
+        }
     }
 
     /// True when a worker stands by that has nothing else to do.
     pub(super) fn anybody_idle(&self) -> bool {
         self.workers.iter().any(Worker::is_idle)
-    }
-
-    /// The one world that stands for all that differ from this one in names only.
-    pub(super) fn canonical(&self) -> Self {
-        let named = Self { orders: self.orders.map(Order::renumbered), ..*self };
-        let count = self.workers.iter().filter(|worker| worker.life != Life::Unused).count();
-        let mut least = named;
-        for slots in permutations(count) {
-            for swap in [false, true] {
-                least = least.min(named.renamed(slots, count as u8, swap));
-            }
-        }
-        least
-    }
-
-    /// The same world with its workers in other slots, and its orders swapped.
-    fn renamed(&self, slots: [u8; WORKERS], count: u8, swap: bool) -> Self {
-        let slot = |old: u8| slots[usize::from(old)];
-        let id = |old: Id| slot(old % count) + old / count * count;
-        let order = |old: u8| if swap { 1 - old } else { old };
-        let mut world = *self;
-        for (n, old) in self.orders.iter().enumerate() {
-            world.orders[usize::from(order(n as u8))] = old.renamed(id, slot);
-        }
-        for (n, old) in self.workers.iter().enumerate() {
-            let mut worker = *old;
-            if worker.life != Life::Unused {
-                worker.id = id(worker.id);
-            }
-            if let Some(hand) = &mut worker.hand {
-                hand.order = order(hand.order);
-            }
-            if let Some(op) = &mut worker.op {
-                op.order = order(op.order);
-                if let Doing::Orphan(dead) = &mut op.doing {
-                    *dead = id(*dead);
-                }
-            }
-            world.workers[usize::from(slot(n as u8))] = worker;
-        }
-        world
     }
 }
 
@@ -170,11 +153,4 @@ impl Worker {
     pub(super) fn is_idle(&self) -> bool {
         self.life == Life::Alive && self.hand.is_none() && self.op.is_none()
     }
-}
-
-/// The ways to order the first `count` slots; the others stay.
-fn permutations(count: usize) -> impl Iterator<Item = [u8; WORKERS]> {
-    const ALL: [[u8; WORKERS]; 6] =
-        [[0, 1, 2], [1, 0, 2], [0, 2, 1], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
-    ALL.into_iter().filter(move |slots| (count..WORKERS).all(|n| usize::from(slots[n]) == n))
 }

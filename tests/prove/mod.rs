@@ -6,6 +6,7 @@
 
 mod by_hand;
 mod import;
+mod model;
 mod planning;
 mod queue;
 
