@@ -1,6 +1,7 @@
 //! `shopfloor.toml`: what the operator decided. Unknown keys are errors with line and column.
 
 mod floor;
+mod source;
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -12,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::report::Choice;
 
 pub use floor::FloorConfig;
+pub use source::Source;
 
 /// The name of the file, found by walking up from the working folder.
 pub const FILE_NAME: &str = "shopfloor.toml";

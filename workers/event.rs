@@ -108,6 +108,15 @@ pub enum What {
         /// Why it does not count.
         why: String,
     },
+    /// Files of the queue were written by no worker while an agent had a session: by a person, or by the agent.
+    Disturbed {
+        /// The session.
+        session: String,
+        /// The order.
+        order: String,
+        /// What is different, one sentence.
+        what: String,
+    },
     /// An order's turn ended.
     TurnEnded {
         /// The order.
@@ -218,7 +227,11 @@ impl What {
     pub fn is_bad_news(&self) -> bool {
         matches!(
             self,
-            Self::Buried { .. } | Self::Paused { .. } | Self::Warning { .. } | Self::Refused { .. }
+            Self::Buried { .. }
+                | Self::Paused { .. }
+                | Self::Warning { .. }
+                | Self::Refused { .. }
+                | Self::Disturbed { .. }
         )
     }
 }
@@ -277,6 +290,10 @@ impl fmt::Display for What {
             Self::Refused { order, why } => {
                 write!(f, "a result for {order:?} does not count: {why}")
             }
+            Self::Disturbed { session, order, what } => write!(
+                f,
+                "{order}: {what}, by hand, while session {session} was open: if it was none of you, it was the agent"
+            ),
             Self::TurnEnded { order, verdict, why, took_ms, .. } => {
                 write!(
                     f,

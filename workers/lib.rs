@@ -5,6 +5,7 @@
 // Words: no file, no process, no clock.
 pub mod error;
 pub mod stop;
+pub mod awake;
 pub mod state;
 pub mod order;
 pub mod verdict;
@@ -15,11 +16,13 @@ pub mod history;
 pub mod stage;
 pub mod stages;
 pub mod report;
+pub mod secrets;
 
 // The ground the machine stands on.
 pub mod config;
 pub mod floor;
 pub mod process;
+pub mod ourselves;
 pub mod permits;
 
 // Pure decisions.
@@ -36,6 +39,7 @@ pub mod workspace;
 pub mod gate;
 pub mod event;
 pub mod papers;
+pub mod witness;
 pub mod teller;
 pub mod survey;
 pub mod errand;

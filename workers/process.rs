@@ -12,17 +12,21 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 use tokio::io::AsyncWriteExt as _;
 
+use crate::awake;
 use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
 
 mod capture;
+mod ended;
 mod nicely;
 mod tail;
 mod tree;
 pub use capture::Captured;
+pub use ended::Ended;
 use nicely::nicely;
 use tail::Tail;
 use tree::Family;
@@ -130,6 +134,9 @@ impl Program {
                 format!("its working folder {} is gone", self.dir.display())
             } else if missing {
                 format!("install {name}, or correct its name in shopfloor.toml")
+            } else if is_too_much(&error) {
+                "the machine can start nothing more: look at the limit of processes (ulimit -u) and at memory"
+                    .to_owned()
             } else {
                 format!("check that {name} is a program this machine can run")
             };
@@ -182,7 +189,7 @@ impl Program {
             let drain = tail.read_all(&mut output);
             tokio::pin!(drain, feed);
             let (mut fed, mut drained) = (false, false);
-            let timer = tokio::time::sleep(limit);
+            let timer = awake::sleep(limit);
             tokio::pin!(timer);
             loop {
                 tokio::select! {
@@ -209,47 +216,9 @@ impl Program {
     }
 }
 
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// By itself, with this code.
-    Exit(i32),
-    /// By a signal that was not ours.
-    Signal(i32),
-    /// By us: its time was up.
-    TimedOut,
-    /// By us: we were told to stop at once.
-    Stopped,
-}
-
-impl Ended {
-    /// From what waiting for a process told.
-    pub(crate) fn of(status: &std::io::Result<std::process::ExitStatus>) -> Self {
-        match status {
-            Ok(status) => Self::from_status(*status),
-            Err(_) => Self::Signal(0),
-        }
-    }
-
-    /// From what the kernel says.
-    pub fn from_status(status: std::process::ExitStatus) -> Self {
-        use std::os::unix::process::ExitStatusExt as _;
-        match status.code() {
-            Some(code) => Self::Exit(code),
-            None => Self::Signal(status.signal().unwrap_or(0)),
-        }
-    }
-}
-
-impl std::fmt::Display for Ended {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Exit(code) => write!(f, "exit {code}"),
-            Self::Signal(signal) => write!(f, "signal {signal}"),
-            Self::TimedOut => f.write_str("timed out"),
-            Self::Stopped => f.write_str("stopped by us"),
-        }
-    }
+/// True when there is no room for one more process.
+fn is_too_much(error: &std::io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::AGAIN | Errno::NOMEM))
 }
 
 /// A program that ran to its end.

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use crate::agent::Session;
+use crate::awake::Watch;
 use crate::check::Check;
 use crate::error::{Error, Result};
 use crate::event::What;
@@ -39,6 +40,7 @@ use crate::queue::Release;
 use crate::ruling::{self, Case, Ruling, Trouble};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
+use crate::witness::Witness;
 
 pub use choose::{PassedOver, Picked, pick};
 use gating::Gated;
@@ -94,10 +96,18 @@ struct Batch<'a> {
     waiting: VecDeque<Job>,
     checking: Option<JoinHandle<Vec<Gated>>>,
     open: Option<Box<dyn Session>>,
-    opened_at: Instant,
-    heard_at: Instant,
+    /// How the queue stood when the session was opened.
+    witness: Option<Witness>,
+    /// Counts the time in which we run: limits are not used up while we are stopped.
+    watch: Watch,
+    /// When the session was opened, by the watch; so are the others.
+    opened_at: Duration,
+    /// When the agent was heard last.
+    heard_at: Duration,
+    /// When the last turn began or ended: that is where the time of what is under way counts from.
+    turn_at: Duration,
     /// We dropped the running turn: until when the agent may take to say so, and why.
-    interrupted: Option<(Instant, String)>,
+    interrupted: Option<(Duration, String)>,
     /// There was no room on the disk for a while in the turn that is under way.
     was_full: bool,
     turns: u64,
@@ -115,7 +125,6 @@ pub async fn run(
 ) -> Result<Outcome> {
     let dir = shop.floor.session(&picked.session);
     std::fs::create_dir_all(&dir).map_err(|error| Error::io("make", &dir, error))?;
-    let now = Instant::now();
     let mut batch = Batch {
         shop,
         board,
@@ -134,8 +143,11 @@ pub async fn run(
         waiting: VecDeque::new(),
         checking: None,
         open: None,
-        opened_at: now,
-        heard_at: now,
+        witness: None,
+        watch: Watch::start(),
+        opened_at: Duration::ZERO,
+        heard_at: Duration::ZERO,
+        turn_at: Duration::ZERO,
         interrupted: None,
         was_full: false,
         turns: 0,
@@ -391,6 +403,17 @@ impl Batch<'_> {
             left_over: ended.left_over,
         });
         drop(permit);
+        self.tell_disturbed().await;
+    }
+
+    /// Tells what was written into the queue while the session was open, and by no worker.
+    async fn tell_disturbed(&mut self) {
+        let Some(witness) = self.witness.take() else { return };
+        let compared = tokio::task::spawn_blocking(move || witness.compare()).await;
+        for (order, what) in compared.unwrap_or_default() {
+            let session = self.picked_session.to_string();
+            self.shop.tell(What::Disturbed { session, order, what });
+        }
     }
 
     /// The session can't go on: it is ended, and the orders that were given are charged with `class`.

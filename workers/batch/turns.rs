@@ -21,6 +21,7 @@ use crate::ruling::{self, Trouble};
 use crate::stage::Tree;
 use crate::survey::Wants;
 use crate::verdict::Verdict;
+use crate::witness::Witness;
 
 impl Batch<'_> {
     /// Opens the session. A one-shot agent is given all orders at once.
@@ -48,11 +49,14 @@ impl Batch<'_> {
         let plan = self.plan(turns, instructions.as_ref())?;
         let orders = plan.orders.clone();
         self.record.opened(&plan.brief);
+        let folder = self.shop.folder.clone();
+        let looked = tokio::task::spawn_blocking(move || Witness::of(&folder)).await;
+        self.witness = looked.ok().flatten();
         match self.shop.agent.open(plan).await {
             Ok(session) => self.open = Some(session),
             Err(error) => return self.not_opened(&error),
         }
-        let now = Instant::now();
+        let now = self.watch.read();
         (self.opened_at, self.heard_at) = (now, now);
         self.board.show(|status| status.sessions += 1);
         self.shop.tell(What::SessionOpened {
@@ -128,8 +132,8 @@ impl Batch<'_> {
                 break;
             }
             // A turn begun now would be cut short at once, and its order charged for it.
-            if self.turns > 0 && self.opened_at.elapsed() >= self.shop.config.limits.session_timeout
-            {
+            let over = self.opened_at + self.shop.config.limits.session_timeout;
+            if self.turns > 0 && self.watch.read() >= over {
                 self.close("its time is over").await;
                 break;
             }
@@ -303,9 +307,8 @@ impl Batch<'_> {
         if self.shop.stage.tree == Tree::Write {
             self.shop.survey.begin(&order)?;
         }
-        let now = Instant::now();
-        self.heard_at = now;
-        self.given.insert(order, (job, now));
+        (self.heard_at, self.turn_at) = (self.watch.read(), self.watch.read());
+        self.given.insert(order, (job, Instant::now()));
         Ok(true)
     }
 
@@ -378,7 +381,7 @@ impl Batch<'_> {
 
     /// Acts on what the session said.
     pub(super) async fn hear(&mut self, said: Said) -> Result<()> {
-        self.heard_at = Instant::now();
+        self.heard_at = self.watch.read();
         match said {
             Said::Heard(None) => Ok(()),
             Said::Heard(Some(line)) => {
@@ -415,6 +418,7 @@ impl Batch<'_> {
         };
         // The next one's time counts from here on.
         let now = Instant::now();
+        self.turn_at = self.watch.read();
         for (_, began) in self.given.values_mut() {
             *began = now;
         }
@@ -483,7 +487,7 @@ impl Batch<'_> {
     pub(super) async fn drop_turn(&mut self, why: String) -> Result<()> {
         let Some(session) = &mut self.open else { return Ok(()) };
         if session.interrupt().await {
-            self.interrupted = Some((Instant::now() + INTERRUPT_GRACE, why));
+            self.interrupted = Some((self.watch.read() + INTERRUPT_GRACE, why));
             return Ok(());
         }
         self.session_failed(Class::Crash, &why).await

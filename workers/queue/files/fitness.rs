@@ -67,8 +67,10 @@ fn try_out(site: &Site, one: &Path, two: &Path) -> Result<()> {
         site.machine.open(path, how).map_err(|error| failed("open", path, error))
     };
     let locked = |file, path: &Path| {
-        lock::exclusive(file)
-            .map_err(|error| failed("lock", path, error).of_kind(Kind::Unfit).hint(HINT))
+        lock::exclusive(file).map_err(|error| {
+            let told = failed("lock", path, error).of_kind(Kind::Unfit);
+            if told.next_step().is_some() { told } else { told.hint(HINT) }
+        })
     };
     let first = locked(opened(one, Opening::New)?, one)?;
     if first.is_none() || locked(opened(one, Opening::Write)?, one)?.is_some() {

@@ -5,10 +5,13 @@
 //! of the line before `,"crc"`. What follows the last good line with at most one newline in it is a torn tail: the
 //! rest of a write that was never acknowledged. It is cut off. A bad line before others is damage: nothing is repaired.
 
+use std::borrow::Cow;
+
 use super::folder::{Content, JOURNAL, OrderFolder, Stamp, failed};
 use super::machine::{Opening, SyncPoint};
 use crate::error::Result;
 use crate::history::{Entry, History};
+use crate::secrets;
 use crate::state::State;
 
 /// The most bytes of a journal that are read: beyond it the order is held.
@@ -156,6 +159,9 @@ impl Journal {
 
 fn finished(mut entry: Entry, folder: &OrderFolder, seq: u64, at: u64) -> Entry {
     (entry.seq, entry.at) = (seq, at);
+    if let Cow::Owned(clean) = secrets::hidden(&entry.why) {
+        entry.why = clean;
+    }
     if entry.why.chars().nth(WHY_LIMIT).is_some() {
         entry.why = entry.why.chars().take(WHY_LIMIT).chain(['…']).collect();
     }

@@ -32,6 +32,7 @@ mod folder;
 mod site;
 mod disk;
 mod fitness;
+mod rights;
 mod identity;
 
 // What is in an order's folder.
@@ -61,6 +62,7 @@ mod survey;
 mod mend;
 mod recover;
 
+pub use rights::Outsider;
 pub use survey::Survey;
 
 /// What the queue has to be told.
@@ -126,7 +128,7 @@ impl FileQueue {
     }
 
     /// Opens the queue in `folder`. Kind `NotFound` when there is none; kind `Unfit` when its format is newer than
-    /// this program or its file system can't carry a queue.
+    /// this program, its file system can't carry a queue, or others may write it (asked with [`Options::trial`] only).
     pub fn open(folder: &Path, options: Options) -> Result<Arc<Self>> {
         Self::open_on(folder, options, Arc::new(Linux))
     }
@@ -139,6 +141,9 @@ impl FileQueue {
     ) -> Result<Arc<Self>> {
         let site = Site::of(folder, machine)?;
         let identity = identity::Identity::read(&site)?;
+        if options.trial {
+            rights::check(&site)?;
+        }
         fitness::check(&site, options.trial)?;
         let index = Index::new(site.clone(), options.rules.ageing_secs);
         Ok(Arc::new(Self { site, id: identity.queue, index, options }))

@@ -16,7 +16,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::{
-    Answer, Facts, Locking, Machine, OpenFile, OpenFolder, Opening, Renaming, Ring, Room, Sort,
+    Answer, Facts, Locking, Machine, OpenFile, OpenFolder, Opening, Renaming, Rights, Ring, Room, Sort,
     SyncPoint, flock,
 };
 use crate::floor;
@@ -45,6 +45,12 @@ impl Machine for Linux {
 
     fn facts(&self, path: &Path) -> Answer<Facts> {
         answer(std::fs::symlink_metadata(path)).map(|found| of_metadata(&found))
+    }
+
+    fn rights(&self, folder: &Path) -> Answer<Option<Rights>> {
+        let found = answer(std::fs::metadata(folder))?;
+        let user = rustix::process::geteuid().as_raw();
+        Ok(Some(Rights { mode: found.mode(), owner: found.uid(), group: found.gid(), user }))
     }
 
     fn rename(&self, from: &Path, to: &Path, how: Renaming) -> Answer<()> {

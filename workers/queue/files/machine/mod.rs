@@ -93,6 +93,19 @@ pub struct Facts {
     pub born: Option<i64>,
 }
 
+/// Who may do what with a folder, and who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// Its mode, as stat(2) tells it.
+    pub mode: u32,
+    /// The number of the user that it belongs to.
+    pub owner: u32,
+    /// The number of its group.
+    pub group: u32,
+    /// The number of the user that we are.
+    pub user: u32,
+}
+
 /// What is free on a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
@@ -190,6 +203,11 @@ pub trait Machine: fmt::Debug + Send + Sync {
     /// The type of the file system that `folder` is on, as statfs(2) tells it. `None` when it needs neither be asked for
     /// nor tried out: it is known to be fit.
     fn file_system(&self, folder: &Path) -> Answer<Option<u64>>;
+
+    /// Who may write into `folder`; `None` where nobody but us can be. A link is followed.
+    fn rights(&self, _folder: &Path) -> Answer<Option<Rights>> {
+        Ok(None)
+    }
 
     /// Calls `ring` whenever something may have come into one of `folders`, until the returned value is dropped. The
     /// error says why that can't be had.
