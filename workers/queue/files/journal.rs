@@ -14,6 +14,9 @@ use crate::state::State;
 /// The most bytes of a journal that are read: beyond it the order is held.
 const LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 
+/// The most entries that an order is made with.
+const MADE_WITH: u64 = 2;
+
 /// The most characters of an entry's reason.
 const WHY_LIMIT: usize = 2_000;
 
@@ -121,6 +124,9 @@ impl Journal {
         if self.torn {
             file.truncate(self.good_bytes).map_err(|error| failed("cut", &path, error))?;
             self.torn = false;
+        }
+        if self.history.generation == 0 && self.history.seq <= MADE_WITH {
+            folder.sync_place(SyncPoint::FirstName)?;
         }
         if self.history.seq == 0 {
             // Before the first entry, and not after it: whoever finds one need not ask whether the file's name is kept.

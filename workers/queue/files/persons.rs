@@ -175,6 +175,8 @@ impl FileQueue {
         self.enroll_again(folder, &State::READY_FOR_REVIEW);
         let month = self.site.floor.archive().join(self.month());
         self.site.make_folder(&month)?;
+        // Before anything is in it: the order must not be found in a folder that is lost.
+        self.site.sync_folder(&self.site.floor.archive(), SyncPoint::ArchiveMonth)?;
         let mut copy = 1;
         loop {
             let name = if copy == 1 { id.to_string() } else { format!("{id}~{copy}") };
@@ -186,7 +188,6 @@ impl FileQueue {
             }
         }
         self.site.sync_folder(&month, SyncPoint::ArchivedName)?;
-        self.site.sync_folder(&self.site.floor.archive(), SyncPoint::ArchiveMonth)?;
         self.site.sync_folder(&self.site.folder, SyncPoint::ArchivedFrom)?;
         self.index.clear_all(&standing.state, id)?;
         self.stir(id, None);

@@ -24,6 +24,9 @@ sync_points! {
     Journal,
     /// The folder of an order whose journal was just made, before its first entry.
     JournalName,
+    /// The queue's folder, before the first entry that is added to the journal of a new order: whoever made it may have
+    /// died before that, or was a person.
+    FirstName,
     /// A journal that somebody else wrote, before its last move is applied.
     JournalRead,
     /// `.state.next`, before the entry of its move.
@@ -54,16 +57,13 @@ sync_points! {
     NewFolder,
     /// The queue's folder after a new order was renamed into it.
     NewName,
-    /// The queue's folder before an order is made ready by somebody else than its maker, who may have died before his sync;
-    /// or was a person, who does none.
-    FoundName,
     /// The queue's folder after several new orders were renamed into it.
     NewNames,
     /// The queue's folder after orders that were made together were taken back.
     TakenBack,
     /// The month's folder in the archive after an order was renamed into it.
     ArchivedName,
-    /// The folder of all months in the archive.
+    /// The folder of all months in the archive, before an order is renamed into one of them.
     ArchiveMonth,
     /// The queue's folder after an order was renamed into the archive.
     ArchivedFrom,
