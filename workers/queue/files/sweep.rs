@@ -217,16 +217,6 @@ impl FileQueue {
         Ok(removed)
     }
 
-    /// A folder under `tmp/` for something that is built; its name says which process builds it.
-    pub(super) fn new_tmp(&self) -> Result<std::path::PathBuf> {
-        let machine = &self.site.machine;
-        self.site.make_folder(&self.site.floor.tmp())?;
-        let pid = machine.own_pid();
-        let start = machine.start_time(pid).unwrap_or(0);
-        let builder = WorkerId::new(pid, start, machine.chance() as u32);
-        Ok(self.site.floor.tmp().join(builder.as_str()))
-    }
-
     /// What processes that are gone were building under `tmp/`: its names say which process that was.
     pub(super) fn half_built(&self) -> Result<Vec<std::path::PathBuf>> {
         let machine = &self.site.machine;
