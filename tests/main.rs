@@ -12,6 +12,7 @@ mod crowds;
 mod fault_stories;
 mod faults_page;
 mod kill_points;
+mod queue_sim;
 mod model;
 mod workspace;
 mod agents;
