@@ -13,6 +13,7 @@ mod fault_stories;
 mod faults_page;
 mod kill_points;
 mod queue_sim;
+mod seam;
 mod model;
 mod workspace;
 mod agents;

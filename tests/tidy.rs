@@ -232,3 +232,16 @@ fn only_one_room_of_the_library_starts_processes() {
         assert!(!starts, "{} starts a process", shown(&path));
     }
 }
+
+#[test]
+fn every_sync_of_the_queue_has_its_line_in_the_page() {
+    use shopfloor::queue::files::machine::SyncPoint;
+    let page = read(&house().join("docs/queue-on-disk.md"));
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    for point in SyncPoint::ALL {
+        let name = format!("`{point}`");
+        let first = |row: &&&str| row.split('|').nth(1).is_some_and(|cell| cell.contains(&name));
+        assert_eq!(rows.iter().filter(first).count(), 1, "{point} has no line, or several");
+        assert_eq!(SyncPoint::named(point.name()), Some(*point));
+    }
+}

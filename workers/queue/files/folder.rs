@@ -185,6 +185,12 @@ impl OrderFolder {
         self.dir.sync(point).map_err(|error| failed("sync", &self.path, error))
     }
 
+    /// Makes its own place among the orders survive power loss.
+    pub(super) fn sync_place(&self, point: SyncPoint) -> Result<()> {
+        let above = self.path.parent().unwrap_or(&self.path);
+        self.machine.sync_folder(above, point).map_err(|error| failed("sync", above, error))
+    }
+
     /// True while `file` is what `name` leads to, and the folder is still where we opened it.
     pub(super) fn still_has(&self, name: &str, file: &dyn OpenFile) -> Result<bool> {
         let seen = |error| failed("look at", &self.path_of(name), error);

@@ -94,7 +94,7 @@ impl Identity {
         let path = site.floor.identity();
         let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
         text.push(b'\n');
-        let aside = site.put_aside(&path, &text, Some(SyncPoint::Identity))?;
+        let aside = site.put_aside(&text, Some(SyncPoint::Identity))?;
         match site.machine.rename(&aside, &path, how) {
             Ok(()) => site.sync_folder(site.floor.root(), SyncPoint::IdentityName),
             // Another process made one at the same time: that one counts.

@@ -26,7 +26,7 @@ impl FileQueue {
         if self.site.is_there(&place) {
             return Ok(Created::Exists);
         }
-        let aside = self.new_tmp()?;
+        let aside = self.site.new_tmp()?;
         let made = self.build(&aside, id, request, None).and_then(|entry| {
             match machine.rename(&aside, &place, Renaming::Keep) {
                 Ok(()) => Ok(Some(entry)),

@@ -55,7 +55,7 @@ impl FileQueue {
         built: &mut Vec<Built>,
     ) -> Result<()> {
         for (id, _) in orders {
-            let (aside, place) = (self.new_tmp()?, self.site.place_of(id));
+            let (aside, place) = (self.site.new_tmp()?, self.site.place_of(id));
             built.push(Built { aside, place });
         }
         let part = orders.len().div_ceil(self.site.machine.threads()).max(1);

@@ -7,6 +7,7 @@ use super::folder::{OrderFolder, failed};
 use super::machine::{Errno, Machine, Opening, Renaming, Sort, SyncPoint};
 use crate::error::{Error, Result};
 use crate::floor::Floor;
+use crate::holder::WorkerId;
 use crate::order::OrderId;
 use crate::state::State;
 
@@ -129,19 +130,22 @@ impl Site {
 
     /// A small file that may be lost, replaced whole by rename.
     pub(super) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        self.put_aside(path, bytes, None).and_then(|aside| self.rename(&aside, path).map(drop))
+        self.put_aside(bytes, None).and_then(|aside| self.rename(&aside, path).map(drop))
     }
 
-    /// Writes a file beside the one at `path`, and syncs it where a point is given. Where it is.
-    pub(super) fn put_aside(
-        &self,
-        path: &Path,
-        bytes: &[u8],
-        point: Option<SyncPoint>,
-    ) -> Result<PathBuf> {
+    /// A place under `tmp/` for something that is built; its name says which process builds it.
+    pub(super) fn new_tmp(&self) -> Result<PathBuf> {
         self.make_folder(&self.floor.tmp())?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let aside = self.floor.tmp().join(format!("{name}.{:08x}", self.machine.chance() as u32));
+        let machine = &self.machine;
+        let pid = machine.own_pid();
+        let start = machine.start_time(pid).unwrap_or(0);
+        let builder = WorkerId::new(pid, start, machine.chance() as u32);
+        Ok(self.floor.tmp().join(builder.as_str()))
+    }
+
+    /// Writes a file aside, and syncs it where a point is given. Where it is.
+    pub(super) fn put_aside(&self, bytes: &[u8], point: Option<SyncPoint>) -> Result<PathBuf> {
+        let aside = self.new_tmp()?;
         let told = |doing| move |error| (doing, error);
         let written =
             self.machine.open(&aside, Opening::New).map_err(told("create")).and_then(|file| {

@@ -13,7 +13,7 @@ use super::waiting::still_waits;
 use super::{FileQueue, claims, fitness, liveness, request};
 use crate::error::Result;
 use crate::holder::WorkerId;
-use crate::order::OrderId;
+use crate::order::{OrderId, Request};
 use crate::queue::Swept;
 use crate::state::State;
 
@@ -23,6 +23,15 @@ struct Before {
     marks: HashMap<OrderId, Vec<WorkerId>>,
     /// Set aside: in which state, and what they wait for.
     waiting: HashMap<OrderId, Vec<(State, String)>>,
+}
+
+/// What comes of orders that the index did not know.
+#[derive(Default)]
+struct NewlyFound {
+    /// Those that are on a roll are made ready when all are on theirs.
+    late: Vec<(State, Marker)>,
+    /// True once their places in the queue's folder are synced.
+    kept: bool,
 }
 
 /// The same of one order.
@@ -57,15 +66,15 @@ impl FileQueue {
         self.reap_tmp()?;
         let mut before = self.before(&mut swept)?;
         let listing = self.listing()?;
-        let mut late = Vec::new();
+        let mut found = NewlyFound::default();
         for id in &listing.orders {
             swept.orders += 1;
             let own = before.of(id);
-            if let Err(error) = self.sweep_one(id, &own, &mut swept, &mut late) {
+            if let Err(error) = self.sweep_one(id, &own, &mut swept, &mut found) {
                 swept.broken.push((id.to_string(), error.to_string()));
             }
         }
-        for (state, marker) in late {
+        for (state, marker) in found.late {
             swept.added += usize::from(self.index.put(&state, &marker)?);
         }
         // What is left belongs to no order. One may have been made since we listed, so look again.
@@ -139,7 +148,7 @@ impl FileQueue {
         id: &OrderId,
         own: &Own,
         swept: &mut Swept,
-        late: &mut Vec<(State, Marker)>,
+        found: &mut NewlyFound,
     ) -> Result<()> {
         let Own { markers, marks, waiting } = own;
         let locked = match mutex::take(&self.site, id, Duration::ZERO)? {
@@ -167,26 +176,21 @@ impl FileQueue {
             self.enroll(id, request, &standing.state);
             request.phase.is_some() || request.group.is_some()
         });
-        let mut waits = false;
-        for (state, key) in waiting {
-            if wanted.is_some()
-                && *state == standing.state
-                && request.as_ref().is_some_and(|request| still_waits(request, key))
-            {
-                waits = true;
-            } else {
-                self.forget_waiting(id, key)?;
-            }
-        }
+        let asked = request.as_ref().filter(|_| wanted.is_some());
+        let waits = self.keep_waiting(id, &standing.state, asked, waiting)?;
         if let Some(marker) = wanted.filter(|_| !waits) {
             // One that the index knows stays in it; what it waits for is found when it is looked at.
             let known = markers.iter().any(|(_, found)| Some(found) == name.as_ref());
+            if standing.journal.history.generation == 0 && !(known || found.kept) {
+                self.keep_places()?;
+                found.kept = true;
+            }
             let unmet = request.as_ref().filter(|_| !known).and_then(|r| self.first_unmet(r));
             swept.added += match unmet {
                 Some(key) => usize::from(self.waiting().put(&key, &standing.state, &marker)?),
                 // Who is on a roll is made ready when all are on theirs: one made by hand must not overtake those before it.
                 None if enrolled => {
-                    late.push((standing.state.clone(), marker));
+                    found.late.push((standing.state.clone(), marker));
                     0
                 }
                 None => usize::from(self.index.put(&standing.state, &marker)?),
@@ -202,6 +206,25 @@ impl FileQueue {
         Ok(())
     }
 
+    /// True when an order in `state` is rightly set aside; markers that set it aside for nothing are taken away.
+    fn keep_waiting(
+        &self,
+        id: &OrderId,
+        state: &State,
+        request: Option<&Request>,
+        waiting: &[(State, String)],
+    ) -> Result<bool> {
+        let mut waits = false;
+        for (waits_in, key) in waiting {
+            if waits_in == state && request.is_some_and(|request| still_waits(request, key)) {
+                waits = true;
+            } else {
+                self.forget_waiting(id, key)?;
+            }
+        }
+        Ok(waits)
+    }
+
     /// Takes markers away; how many there were.
     pub(super) fn remove_markers(&self, markers: &[(State, String)]) -> Result<usize> {
         let mut removed = 0;
@@ -209,16 +232,6 @@ impl FileQueue {
             removed += usize::from(self.index.remove(state, name)?);
         }
         Ok(removed)
-    }
-
-    /// A folder under `tmp/` for something that is built; its name says which process builds it.
-    pub(super) fn new_tmp(&self) -> Result<std::path::PathBuf> {
-        let machine = &self.site.machine;
-        self.site.make_folder(&self.site.floor.tmp())?;
-        let pid = machine.own_pid();
-        let start = machine.start_time(pid).unwrap_or(0);
-        let builder = WorkerId::new(pid, start, machine.chance() as u32);
-        Ok(self.site.floor.tmp().join(builder.as_str()))
     }
 
     /// What processes that are gone were building under `tmp/`: its names say which process that was.
