@@ -28,7 +28,6 @@ impl FileQueue {
         self.remove_markers(&rubbish)?;
         self.still_waiting()?;
         let waiting = self.rightly_waiting()?;
-        self.keep_places()?;
         for id in self.listing()?.orders {
             let waits = waiting.get(&id).map_or(&[][..], Vec::as_slice);
             self.mend_one(&id, &of.remove(&id).unwrap_or_default(), waits)?;

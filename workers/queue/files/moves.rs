@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::folder::{OrderFolder, Stamp};
-use super::machine::SyncPoint;
 use super::mutex::{self, Locked, Taken};
 use super::ready::Marker;
 use super::reconcile::{Standing, reconcile};
@@ -260,20 +259,9 @@ impl FileQueue {
     /// Makes the marker of a locked order, if it should have one. True when it was not there.
     pub(super) fn make_ready(&self, folder: &OrderFolder, standing: &Standing) -> Result<bool> {
         match self.due_marker(folder, standing)? {
-            Some(marker) => {
-                if standing.journal.history.generation == 0 {
-                    self.keep_places()?;
-                }
-                self.index.put(&standing.state, &marker)
-            }
+            Some(marker) => self.index.put(&standing.state, &marker),
             None => Ok(false),
         }
-    }
-
-    /// Makes the places of all orders survive power loss. Asked for before one that nobody has ever claimed is made ready by
-    /// somebody else than its maker: nobody is to work at an order that may be gone with its work.
-    pub(super) fn keep_places(&self) -> Result<()> {
-        self.site.sync_folder(&self.site.folder, SyncPoint::FoundName)
     }
 
     /// Refuses a state that no stage knows.

@@ -128,7 +128,6 @@ fn agree(pipeline: &Pipeline, locked: &Locked) -> Result<Option<Result<Standing,
             state
         }
         Finding::Adopt(state) => {
-            folder.sync_place(SyncPoint::FoundName)?;
             if found != Found::Missing {
                 keep_edit(locked)?;
             }

@@ -25,15 +25,6 @@ struct Before {
     waiting: HashMap<OrderId, Vec<(State, String)>>,
 }
 
-/// What comes of orders that the index did not know.
-#[derive(Default)]
-struct NewlyFound {
-    /// Those that are on a roll are made ready when all are on theirs.
-    late: Vec<(State, Marker)>,
-    /// True once their places in the queue's folder are synced.
-    kept: bool,
-}
-
 /// The same of one order.
 struct Own {
     markers: Vec<(State, String)>,
@@ -66,15 +57,15 @@ impl FileQueue {
         self.reap_tmp()?;
         let mut before = self.before(&mut swept)?;
         let listing = self.listing()?;
-        let mut found = NewlyFound::default();
+        let mut late = Vec::new();
         for id in &listing.orders {
             swept.orders += 1;
             let own = before.of(id);
-            if let Err(error) = self.sweep_one(id, &own, &mut swept, &mut found) {
+            if let Err(error) = self.sweep_one(id, &own, &mut swept, &mut late) {
                 swept.broken.push((id.to_string(), error.to_string()));
             }
         }
-        for (state, marker) in found.late {
+        for (state, marker) in late {
             swept.added += usize::from(self.index.put(&state, &marker)?);
         }
         // What is left belongs to no order. One may have been made since we listed, so look again.
@@ -148,7 +139,7 @@ impl FileQueue {
         id: &OrderId,
         own: &Own,
         swept: &mut Swept,
-        found: &mut NewlyFound,
+        late: &mut Vec<(State, Marker)>,
     ) -> Result<()> {
         let Own { markers, marks, waiting } = own;
         let locked = match mutex::take(&self.site, id, Duration::ZERO)? {
@@ -181,16 +172,12 @@ impl FileQueue {
         if let Some(marker) = wanted.filter(|_| !waits) {
             // One that the index knows stays in it; what it waits for is found when it is looked at.
             let known = markers.iter().any(|(_, found)| Some(found) == name.as_ref());
-            if standing.journal.history.generation == 0 && !(known || found.kept) {
-                self.keep_places()?;
-                found.kept = true;
-            }
             let unmet = request.as_ref().filter(|_| !known).and_then(|r| self.first_unmet(r));
             swept.added += match unmet {
                 Some(key) => usize::from(self.waiting().put(&key, &standing.state, &marker)?),
                 // Who is on a roll is made ready when all are on theirs: one made by hand must not overtake those before it.
                 None if enrolled => {
-                    found.late.push((standing.state.clone(), marker));
+                    late.push((standing.state.clone(), marker));
                     0
                 }
                 None => usize::from(self.index.put(&standing.state, &marker)?),

@@ -57,9 +57,6 @@ sync_points! {
     NewFolder,
     /// The queue's folder after a new order was renamed into it.
     NewName,
-    /// The queue's folder before an order is made ready by somebody else than its maker, who may have died before his sync;
-    /// or was a person, who does none.
-    FoundName,
     /// The queue's folder after several new orders were renamed into it.
     NewNames,
     /// The queue's folder after orders that were made together were taken back.
