@@ -17,6 +17,7 @@ mod read_only;
 mod witness;
 mod faults_page;
 mod kill_points;
+mod queue_sim;
 mod seam;
 mod model;
 mod workspace;

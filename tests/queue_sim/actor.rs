@@ -16,6 +16,7 @@ use shopfloor::state::State;
 use super::hand;
 use super::machine::Simulated;
 use super::oracle::{Asked, Told};
+use super::planted::Plant;
 use super::scene;
 use super::script::{Deed, Role, Way};
 use super::world::{Caller, World};
@@ -167,6 +168,10 @@ impl Actor {
         }
     }
 
+    fn has(&self, plant: Plant) -> bool {
+        self.world.with(|kernel| kernel.plant == Some(plant))
+    }
+
     fn ask(&self, asked: Asked) {
         self.world.with(|kernel| {
             if !kernel.ghost(self.by) {
@@ -261,7 +266,8 @@ impl Actor {
         let told = match self.queue.clone().claim(id, from, &holder) {
             Ok(Claiming::Won(claim)) => {
                 let history = claim.history();
-                let (setbacks, crashes) = (history.setbacks.len(), history.crashes.len());
+                let more = usize::from(self.has(Plant::Miscounts));
+                let (setbacks, crashes) = (history.setbacks.len() + more, history.crashes.len());
                 let told = Told::Claimed { generation: claim.generation(), setbacks, crashes };
                 self.world.with(|kernel| kernel.counts.claims += u64::from(!kernel.ghost(self.by)));
                 self.claims.push(*claim);
@@ -281,8 +287,10 @@ impl Actor {
             (Some((_, _, back)), Way::Back) => (back.clone(), Some(Class::Work)),
             (None, _) => (State::FAILED, None),
         };
+        let to = if self.has(Plant::FarMove) { State::COMMIT } else { to };
         let (id, why, since) = (claim.id().to_string(), self.reason(), self.since());
         self.ask(Asked::Move { id, to: to.to_string(), why: why.clone(), keep, since });
+        let to = if self.has(Plant::OtherMove) { State::FAILED } else { to };
         let step = Move { to, why, class, due: None };
         let told = if keep {
             match claim.advance_and_keep(&step) {
@@ -332,7 +340,8 @@ impl Actor {
         self.ask(Asked::Recover { since: self.since() });
         let undertaker = |worker: &shopfloor::holder::WorkerId| {
             self.world.with(|kernel| {
-                if !refuses && !kernel.ghost(self.by) {
+                let buries = kernel.plant != Some(Plant::NoUndertaker);
+                if !refuses && buries && !kernel.ghost(self.by) {
                     kernel.oracle.bury(worker.as_str());
                 }
             });

@@ -11,6 +11,7 @@ use super::draw::{self, Weather};
 use super::history::{Playing, play};
 use super::mutations::Mutation;
 use super::oracle::Broken;
+use super::planted::Plant;
 use super::promises;
 use super::season::{Outcome, Season};
 use super::shrink::shrink;
@@ -46,6 +47,9 @@ pub(crate) struct Arguments {
     /// Leaves each sync out in turn, each for at most so many histories with power cuts, until that shows.
     #[arg(long)]
     mutations: bool,
+    /// Plants a bug for each promise in turn, to see that the oracle sees it, each in at most so many histories.
+    #[arg(long)]
+    plants: bool,
     /// Prints every call of the history of the first seed, as it is, and plays no other.
     #[arg(long)]
     trace: bool,
@@ -76,6 +80,9 @@ pub(crate) fn run(arguments: &Arguments) -> Said {
     let playing = Playing { without, ..Playing::default() };
     if arguments.mutations {
         return mutations(arguments);
+    }
+    if arguments.plants {
+        return plants(arguments);
     }
     if arguments.trace {
         return trace(arguments, playing);
@@ -186,7 +193,33 @@ fn trace(arguments: &Arguments, playing: Playing) -> Said {
             line(&mut text, &format!("PROMISE {} BROKEN: {words}: {}", broken.promise, broken.what));
         }
     }
+    line(&mut text, &format!("mark {:016x}", played.hash));
     Said { text, code: u8::from(played.broken.is_some()) }
+}
+
+/// A bug for each promise: is it seen?
+fn plants(arguments: &Arguments) -> Said {
+    let (cast, mut text, mut unseen) = (Cast::new(), String::new(), 0);
+    for (plant, promises) in Plant::ALL {
+        let playing = Playing { plant: Some(plant), ..Playing::default() };
+        let found = (0..arguments.histories).find_map(|number| {
+            let script = draw::script(arguments.seed.wrapping_add(number), arguments.weather());
+            let broken = play(&script, playing, &cast).broken?;
+            promises.contains(&broken.promise).then_some((number + 1, broken))
+        });
+        let told = match found {
+            Some((after, broken)) => {
+                format!("seen after {after} as promise {}: {}", broken.promise, broken.what)
+            }
+            None => {
+                unseen += 1;
+                format!("NOT SEEN in {} as one of promises {promises:?}", arguments.histories)
+            }
+        };
+        line(&mut text, &format!("{:14}{told}", format!("{plant:?}")));
+    }
+    line(&mut text, &format!("{} of {} planted bugs are seen", Plant::ALL.len() - unseen, Plant::ALL.len()));
+    Said { text, code: u8::from(unseen > 0) }
 }
 
 /// Every sync left out in turn, side by side.

@@ -5,7 +5,8 @@ use std::path::Path;
 use shopfloor::queue::files::machine::{Errno, Opening, Renaming, Sort, SyncPoint};
 
 use super::kernel::Kernel;
-use super::oracle::Effect;
+use super::oracle::{Effect, forged};
+use super::planted::Plant;
 use super::tree::{Body, Folder, Node, ROOT, Tree};
 use super::world::Caller;
 
@@ -65,7 +66,15 @@ pub(crate) fn open(kernel: &mut Kernel, by: Caller, place: &Place<'_>, how: Open
     let (folder, name, there) = place.find(kernel)?;
     let node = match (there, how) {
         (Some(_), Opening::New) => return Err(Errno::EXIST),
+        (Some(_), _) if name == ".hold" && kernel.plant == Some(Plant::BlindToHolds) => {
+            return Err(Errno::NOENT);
+        }
         (Some(node), _) => match &kernel.tree.inodes[node].body {
+            Body::Link(to) if kernel.plant == Some(Plant::FollowsLinks) => {
+                let to = to.clone();
+                kernel.followed = true;
+                kernel.walk(Path::new(&to))?.2.ok_or(Errno::NOENT)?
+            }
             Body::Link(_) => return Err(Errno::LOOP),
             Body::Folder(_) if how != Opening::Read => return Err(Errno::ISDIR),
             Body::Folder(_) | Body::File(_) => node,
@@ -76,6 +85,10 @@ pub(crate) fn open(kernel: &mut Kernel, by: Caller, place: &Place<'_>, how: Open
             let body = Tree::new_file(kernel.tree.now);
             let node = kernel.tree.make(folder, &name, body)?;
             kernel.tell(by, &Effect::Made { folder, name: &name, node });
+            let ready = || kernel.tree.path_of(folder).contains("/ready/");
+            if kernel.plant == Some(Plant::NoMarkers) && ready() {
+                kernel.tree.unlink(folder, &name, false)?;
+            }
             node
         }
     };
@@ -106,7 +119,12 @@ pub(crate) fn read(kernel: &mut Kernel, handle: usize, most: u64) -> Answer<Vec<
     let from = opened.at.min(file.bytes.len());
     let until = from.saturating_add(usize::try_from(most).unwrap_or(usize::MAX));
     opened.at = until.min(file.bytes.len());
-    Ok(file.bytes[from..opened.at].to_vec())
+    let mut read = file.bytes[from..opened.at].to_vec();
+    if kernel.plant == Some(Plant::OldJournal) && kernel.tree.path_of(node).ends_with(".jsonl") {
+        let last = read[..read.len().saturating_sub(1)].iter().rposition(|&byte| byte == b'\n');
+        read.truncate(last.map_or(read.len(), |last| last + 1));
+    }
+    Ok(read)
 }
 
 pub(crate) fn write(
@@ -118,6 +136,8 @@ pub(crate) fn write(
     fault: Option<Errno>,
 ) -> Answer<()> {
     let node = kernel.node_of(handle)?;
+    let (changed, late) = kernel.planted_write(node, bytes);
+    let bytes = changed.as_deref().unwrap_or(bytes);
     let short = kernel.slots[by.slot].short.take();
     let written = match fault {
         None => bytes,
@@ -137,13 +157,33 @@ pub(crate) fn write(
         }
         kernel.tell(by, &Effect::Wrote { node });
     }
-    fault.map_or(Ok(()), Err)
+    fault.or(late).map_or(Ok(()), Err)
+}
+
+impl Kernel {
+    /// What a planted bug makes of a write: other bytes, or an error after it.
+    fn planted_write(&self, node: Node, bytes: &[u8]) -> (Option<Vec<u8>>, Option<Errno>) {
+        let path = || self.tree.path_of(node);
+        match self.plant {
+            Some(Plant::TwiceOver) if path().ends_with(".jsonl") => (forged(bytes), None),
+            Some(Plant::OtherWord) if path().ends_with(".state.next") => {
+                (Some(b"COMMIT\n".to_vec()), None)
+            }
+            Some(Plant::LateError) if path().ends_with("events.jsonl") && self.steps % 3 == 0 => {
+                (None, Some(Errno::NOSPC))
+            }
+            _ => (None, None),
+        }
+    }
 }
 
 pub(crate) fn truncate(kernel: &mut Kernel, by: Caller, handle: usize, size: u64) -> Answer<()> {
     let (node, mtime) = (kernel.node_of(handle)?, kernel.mtime());
     let before = kernel.tree.file(node).ok_or(Errno::ISDIR)?.bytes.clone();
     let size = usize::try_from(size).map_err(|_| Errno::FBIG)?;
+    if kernel.plant == Some(Plant::LateError) && size < before.len() {
+        return Err(Errno::IO);
+    }
     kernel.tree.truncate(node, size, mtime)?;
     kernel.tell(by, &Effect::Cut { node, before: &before });
     Ok(())
@@ -161,9 +201,20 @@ pub(crate) fn rename(
     let (to_folder, to_name, _) = to.find(kernel)?;
     let node = node.ok_or(Errno::NOENT)?;
     let (from, to) = ((from_folder, from_name.as_str()), (to_folder, to_name.as_str()));
+    if kernel.plant == Some(Plant::LosesOrders) && to.0 == kernel.oracle.queue {
+        return Ok(());
+    }
     let replaced = match how {
         Renaming::Exchange => {
             let there = kernel.tree.find(to.0, to.1).ok_or(Errno::NOENT)?;
+            if kernel.plant == Some(Plant::InPlace) {
+                let bytes = kernel.tree.file(node).map(|file| file.bytes.clone()).unwrap_or_default();
+                let mtime = kernel.mtime();
+                kernel.tree.truncate(there, 0, mtime)?;
+                kernel.tree.append(there, &bytes, mtime)?;
+                kernel.tell(by, &Effect::Wrote { node: there });
+                return Ok(());
+            }
             kernel.tree.exchange(from, to)?;
             kernel.tell(by, &Effect::Exchanged { from, to, node, there });
             return Ok(());
@@ -185,6 +236,11 @@ pub(crate) fn remove(
     let (folder, name, _) = place.find(kernel)?;
     let node = kernel.tree.unlink(folder, &name, is_folder)?;
     kernel.tell(by, &Effect::Removed { folder, name: &name, node });
+    if kernel.plant == Some(Plant::Shreds)
+        && let Ok(node) = kernel.tree.unlink(folder, "order.json", false)
+    {
+        kernel.tell(by, &Effect::Removed { folder, name: "order.json", node });
+    }
     Ok(())
 }
 
@@ -251,7 +307,7 @@ pub(crate) fn sync_file(
         kernel.tree.fail_to_sync(node);
         return Err(error);
     }
-    if kernel.without == Some(point) {
+    if kernel.without == Some(point) || kernel.plant == Some(Plant::NoSync) {
         return Ok(());
     }
     kernel.tree.sync_file(node)
@@ -267,7 +323,7 @@ pub(crate) fn sync_folder(
     if let Some(error) = fault {
         return Err(error);
     }
-    if kernel.without != Some(point) {
+    if kernel.without != Some(point) && kernel.plant != Some(Plant::NoSync) {
         kernel.tree.sync_folder(node);
     }
     Ok(())

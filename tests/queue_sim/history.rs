@@ -53,6 +53,7 @@ pub(crate) fn play(script: &Script, playing: Playing, cast: &Cast) -> Played {
     kernel.chance = Rng::with_seed(script.seed);
     kernel.without = playing.without;
     kernel.plant = playing.plant;
+    kernel.oracle.deaf_to = playing.plant.map_or_else(Vec::new, |plant| plant.hides().to_vec());
     kernel.trace = playing.traced.then(Vec::new);
     let world = Arc::new(World::new(kernel, MOST));
     for boot in &script.boots {

@@ -44,6 +44,8 @@ pub(crate) enum Turn {
 pub(crate) struct Slot {
     pub(crate) turn: Turn,
     pub(crate) calls: u32,
+    /// Calls since it is dead.
+    pub(crate) ghostly: u32,
     pub(crate) strikes: Vec<(u32, Strike)>,
     pub(crate) next_strike: usize,
     /// An error that waits for a call that can fail so.
@@ -165,7 +167,7 @@ impl Kernel {
 
     /// Locks, unless somebody else has a lock that excludes it.
     pub(crate) fn lock(&mut self, handle: usize, how: Locking) -> Result<bool, Errno> {
-        let own = self.opened[handle].as_ref().ok_or(Errno::BADF)?;
+        let own = self.opened.get(handle).and_then(Option::as_ref).ok_or(Errno::BADF)?;
         let excluded = self.opened.iter().enumerate().any(|(other, opened)| {
             other != handle
                 && opened.as_ref().is_some_and(|opened| {
@@ -175,6 +177,9 @@ impl Kernel {
                         })
                 })
         });
+        let all = self.plant == Some(Plant::LocksForAll);
+        let probed = self.plant == Some(Plant::DeadToAll) && how == Locking::Shared;
+        let excluded = excluded && !all && !probed;
         if !excluded && let Some(own) = &mut self.opened[handle] {
             own.lock = Some(how);
         }

@@ -31,3 +31,6 @@ mod season;
 mod shrink;
 mod mutations;
 pub(crate) mod cli;
+
+#[cfg(test)]
+mod tests;

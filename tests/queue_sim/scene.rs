@@ -40,6 +40,7 @@ pub(crate) fn quiet_slot() -> Slot {
     Slot {
         turn: Turn::Waiting,
         calls: 0,
+        ghostly: 0,
         strikes: Vec::new(),
         next_strike: 0,
         failing: None,

@@ -148,6 +148,20 @@ fn line(bytes: &[u8]) -> Option<Line> {
     })
 }
 
+/// A move as two entries of the same words: what no queue may write.
+pub(crate) fn forged(bytes: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (body, _) = text.split_once(",\"crc\"")?;
+    let (head, rest) = body.split_once("\"seq\":")?;
+    let (seq, rest) = rest.split_once(',')?;
+    if !rest.contains("\"e\":\"advance\"") || text.lines().count() != 1 {
+        return None;
+    }
+    let again = format!("{head}\"seq\":{},{rest}", seq.parse::<u64>().ok()? + 1);
+    let sum = crc(again.as_bytes());
+    Some(format!("{text}{again},\"crc\":\"{sum:08x}\"}}\n").into_bytes())
+}
+
 /// The polynomial of CRC-32C, its bits turned round.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 pub(crate) use account::Account;
 pub(crate) use answers::{Asked, Told};
+pub(crate) use book::forged;
 pub(crate) use rest::taken;
 
 use super::tree::{Node, ROOT, Tree};

@@ -174,12 +174,6 @@ impl OrderFolder {
         synced.map_err(|error| failed("sync", &self.path_of(name), error))
     }
 
-    /// Makes its own name survive power loss.
-    pub(super) fn sync_place(&self, point: SyncPoint) -> Result<()> {
-        let place = self.path.parent().unwrap_or(&self.path);
-        self.machine.sync_folder(place, point).map_err(|error| failed("sync", place, error))
-    }
-
     /// Makes what its names lead to survive power loss.
     pub(super) fn sync(&self, point: SyncPoint) -> Result<()> {
         self.dir.sync(point).map_err(|error| failed("sync", &self.path, error))
