@@ -95,6 +95,13 @@ impl Disk {
             std::thread::sleep(Duration::from_millis(2));
         }
         self.mounted = false;
+        // Somebody's mount namespace may have a copy of the mount: it would come back as dark as it went.
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::EXCL;
+        let mode = rustix::fs::Mode::empty();
+        while let Err(error) = rustix::fs::open(self.device.as_str(), flags, mode) {
+            assert!(begun.elapsed() < Duration::from_secs(120), "{} stays in use: {error}", self.device);
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Whoever cuts the power of this disk, waiting for the word.

@@ -12,9 +12,12 @@ mod journal;
 mod ledger;
 mod oracle;
 mod person;
+mod points;
 mod power;
+mod recovery;
 mod soak;
 mod storm;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
