@@ -10,6 +10,7 @@ mod gauge;
 mod hand;
 mod journal;
 mod ledger;
+mod oddities;
 mod oracle;
 mod person;
 mod points;
