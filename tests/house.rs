@@ -239,6 +239,12 @@ impl House {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// The journal's whole lines that can be read this very moment: somebody may be writing.
+    pub(crate) fn journal_whole(&self, id: &str) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.order(id).join("events.jsonl")).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
     /// The moves of an order: `FROM->TO`.
     pub(crate) fn moves(&self, id: &str) -> Vec<String> {
         let word = |entry: &serde_json::Value, field: &str| {

@@ -8,7 +8,7 @@
 
 #![expect(clippy::print_stdout, reason = "how many points were tried is a result")]
 
-mod errors;
+pub(crate) mod errors;
 mod sizes;
 mod operation;
 mod trace;
@@ -28,15 +28,65 @@ const LIMIT: Duration = Duration::from_secs(45);
 /// Children at once: most of their time goes into starting.
 const HANDS: usize = 3;
 
+/// How many points are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// All of them, however long it takes.
+    All,
+    /// So many, drawn by a seed, and for so long at most.
+    Sample(usize, Duration),
+}
+
+impl Share {
+    /// All, where `SHOPFLOOR_KILL_POINTS=all` says so.
+    fn wanted(sample: usize, limit: Duration) -> Self {
+        match std::env::var("SHOPFLOOR_KILL_POINTS").is_ok_and(|how| how == "all") {
+            true => Self::All,
+            false => Self::Sample(sample, limit),
+        }
+    }
+
+    fn until(self) -> Option<Instant> {
+        match self {
+            Self::All => None,
+            Self::Sample(_, limit) => Some(Instant::now() + limit),
+        }
+    }
+}
+
+/// What a run over points came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tried {
+    /// Points there are.
+    pub(crate) known: usize,
+    /// Those that were met inside the operation.
+    pub(crate) met: usize,
+    /// Runs that went past theirs.
+    pub(crate) missed: usize,
+    /// What the sample was drawn by.
+    pub(crate) seed: u64,
+}
+
+fn seed() -> u64 {
+    let seed = std::env::var("SHOPFLOOR_SEED").ok().and_then(|seed| seed.parse().ok());
+    seed.unwrap_or_else(|| fastrand::u64(..1_000_000))
+}
+
 #[test]
 fn wherever_an_operation_is_killed_nothing_is_lost_doubled_or_stuck() {
-    if let Err(why) = trace::able() {
-        println!("kill points: 0 tried, {} operations skipped: {why}", OPERATIONS.len());
-        return;
+    match kill_at(Share::wanted(SAMPLE, LIMIT)) {
+        Err(why) => println!("kill points: 0 tried, {} operations skipped: {why}", OPERATIONS.len()),
+        Ok(Tried { known, met, missed, .. }) => {
+            assert!(met > 50, "hardly anything was killed: {met} of {known}, {missed} missed");
+        }
     }
-    let all = std::env::var("SHOPFLOOR_KILL_POINTS").is_ok_and(|how| how == "all");
-    let seed = std::env::var("SHOPFLOOR_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+}
+
+/// Kills each operation at its calls and looks at everything afterwards; panics when something is not as promised. The
+/// error says why that can't be done here.
+pub(crate) fn kill_at(share: Share) -> Result<Tried, String> {
+    trace::able()?;
+    let seed = seed();
     let begun = Instant::now();
     let mut points: Vec<(Operation, Point)> = Vec::new();
     for operation in OPERATIONS {
@@ -48,16 +98,15 @@ fn wherever_an_operation_is_killed_nothing_is_lost_doubled_or_stuck() {
     }
     let known = points.len();
     let mut draw = fastrand::Rng::with_seed(seed);
-    if !all {
+    if let Share::Sample(sample, _) = share {
         // What changes something on disk first: between two such calls a kill leaves the same.
         draw.shuffle(&mut points);
         points.sort_by_key(|(_, point)| !point.changes_something());
-        points.truncate(SAMPLE);
+        points.truncate(sample);
         draw.shuffle(&mut points);
     }
     println!("kill points: {known} known, {} to be tried, SHOPFLOOR_SEED={seed}", points.len());
-    let until = (!all).then(|| begun + LIMIT);
-    let (killed, missed) = try_all(points, until, |(operation, point)| {
+    let (killed, missed) = try_all(points, share.until(), |(operation, point)| {
         let scene = Scene::set(operation);
         let trace: Trace = trace::kill(operation, scene.folder(), &point);
         scene.check(&trace);
@@ -67,7 +116,7 @@ fn wherever_an_operation_is_killed_nothing_is_lost_doubled_or_stuck() {
         "kill points: {killed} tried, {missed} missed their call, {:.1} s",
         begun.elapsed().as_secs_f64()
     );
-    assert!(killed > 50, "hardly anything was killed: {killed} of {known}, {missed} missed");
+    Ok(Tried { known, met: killed, missed, seed })
 }
 
 /// Tries the points by several hands; how many met their call inside the operation, and how many runs went past it.

@@ -169,14 +169,14 @@ impl Chaos {
     }
 
     fn fill(&mut self, house: &House) -> &'static str {
-        let found = rustix::fs::statvfs(house.path("")).unwrap();
-        let free = found.f_bavail * found.f_frsize;
-        let left = self.draw.u64(0..256) * 1024;
         let Ok(file) = fs::File::create(house.path("filler")) else { return "filling failed" };
         let flags = rustix::fs::FallocateFlags::empty();
-        let mut wanted = free.saturating_sub(left);
-        while wanted > 0 && rustix::fs::fallocate(&file, flags, 0, wanted).is_err() {
-            wanted = wanted.saturating_sub(64 * 1024);
+        let (mut at, least) = (0, 4096 << self.draw.u32(0..5));
+        // In smaller and smaller pieces: what is free is not known to the byte, and others write too.
+        for piece in [16 * 1024 * 1024, 256 * 1024, least] {
+            while rustix::fs::fallocate(&file, flags, at, piece).is_ok() {
+                at += piece;
+            }
         }
         self.later(4, Undo::Empty);
         "disk filled for a while"

@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::oracle::Oracle;
-use super::{gauge, hand, person};
+use super::{gauge, hand, journal, person};
 
 /// How the file system is mounted, and how it is shut down: with its own journal written out first (1), or without (2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +95,13 @@ impl Disk {
             std::thread::sleep(Duration::from_millis(2));
         }
         self.mounted = false;
+        // Somebody's mount namespace may have a copy of the mount: it would come back as dark as it went.
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::EXCL;
+        let mode = rustix::fs::Mode::empty();
+        while let Err(error) = rustix::fs::open(self.device.as_str(), flags, mode) {
+            assert!(begun.elapsed() < Duration::from_secs(120), "{} stays in use: {error}", self.device);
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Whoever cuts the power of this disk, waiting for the word.
@@ -210,15 +217,24 @@ impl Life<'_> {
         let (queue, aside) = (self.oracle.queue.clone(), self.oracle.aside.clone());
         let cutter = self.disk.cutter(self.kind.flag);
         self.lives += 1;
+        let spoke = self.oracle.speakers();
         let mut children = vec![person::start(&queue, &aside, self.lives, self.without)];
         for _ in 0..2 {
             children.push(hand::start(&queue, &aside, self.draw.u64(..), self.without));
         }
         let at_work = AtWork(children);
-        // Long enough that each has begun, mostly.
-        std::thread::sleep(Duration::from_micros(self.draw.u64(30_000..160_000)));
+        // Each of them has begun, unless it finds nothing to do.
+        let begun = Instant::now();
+        while self.oracle.speakers() < spoke + 3 && begun.elapsed() < Duration::from_secs(1) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_micros(self.draw.u64(0..120_000)));
+        // From here on the machine would be dark: what somebody says after this he would never have come to say.
+        let dark = super::now();
         cutter.cut();
         drop(at_work);
+        self.oracle.dark.push((dark, super::now()));
+        self.oracle.forget_generations();
         self.disk.unmount();
         self.disk.mount(self.kind.data).unwrap();
         if self.draw.u32(..3) == 0 {
@@ -234,12 +250,12 @@ impl Life<'_> {
         let orders: Vec<PathBuf> = gauge::names(&self.oracle.queue)
             .into_iter()
             .filter(|name| name != ".floor")
-            .map(|name| self.oracle.queue.join(name).join("events.jsonl"))
-            .filter(|journal| journal.exists())
+            .map(|name| self.oracle.queue.join(name))
             .collect();
         let mut torn = 0;
-        for journal in orders {
-            if self.draw.u32(..3) > 0 || !ends_whole(&journal) {
+        for order in orders {
+            // Of two such tails the first would be followed by something.
+            if self.draw.u32(..3) > 0 || !journal::ends_whole(&order) || !journal::all_good(&order) {
                 continue;
             }
             self.names += 1;
@@ -250,15 +266,10 @@ impl Life<'_> {
                 2 => (0..self.draw.usize(1..200)).map(|_| self.draw.u8(128..)).collect(),
                 _ => [half.as_slice(), b"\"x\",\"crc\":\"00000000\"}\n"].concat(),
             };
-            let file = fs::File::options().append(true).open(&journal);
+            let file = fs::File::options().append(true).open(order.join("events.jsonl"));
             file.unwrap().write_all(&tail).unwrap();
             torn += 1;
         }
         torn
     }
-}
-
-/// True when nothing was cut short in it already: of two such tails the first would be followed by something.
-fn ends_whole(journal: &Path) -> bool {
-    fs::read(journal).is_ok_and(|bytes| bytes.last() == Some(&b'\n'))
 }

@@ -68,14 +68,15 @@ struct Hand {
 impl Hand {
     /// One line, in one write: what the queue has told us, by now, to be done for good.
     fn say(&self, line: &str) {
-        (&self.said).write_all(format!("{line}\n").as_bytes()).unwrap();
+        let line = format!("{:021} {line}\n", super::now());
+        (&self.said).write_all(line.as_bytes()).unwrap();
     }
 
     /// Something of ours to find beside the queue's own notes.
     fn violation(&self, line: &str) {
         let path = self.aside.join("violations");
         let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
-        file.write_all(format!("{line}\n").as_bytes()).unwrap();
+        file.write_all(format!("{:021} {line}\n", super::now()).as_bytes()).unwrap();
     }
 
     fn work_once(&mut self) -> bool {
@@ -100,14 +101,15 @@ impl Hand {
             std::thread::sleep(Duration::from_micros(self.draw.u64(0..3000)));
             // The work is over before the order is handed on: from then on it is somebody else's.
             drop(alone);
-            let next = WAY.iter().position(|state| *state == from).and_then(|at| WAY.get(at + 1));
-            let Some(next) = next.cloned() else { return };
+            let at = WAY.iter().position(|state| *state == from);
+            let Some(next) = at.and_then(|at| WAY.get(at + 1).cloned()) else { return };
             let step = Move::forward(next.clone(), "on");
+            let chance = self.draw.u32(..100);
             let moved = |done: bool| match done {
                 true => self.say(&format!("moved {id} {generation} {from} {next}")),
                 false => self.violation(&format!("{id} {generation}: a claim of ours was lost")),
             };
-            match self.draw.u32(..100) {
+            match chance {
                 0..15 => {
                     if let Ok(Moved::Done) = claim.release(&Release::lost("back")) {
                         self.say(&format!("released {id} {generation}"));

@@ -17,6 +17,8 @@ struct Told {
     created: bool,
     /// A person began to make it.
     wished: bool,
+    /// Something was said to be done twice.
+    twice: Vec<String>,
     /// Kind, generation and the rest, as a hand put it down.
     done: BTreeSet<(String, u64, String)>,
     /// What a person did last about a hold: begun or done, and which.
@@ -29,6 +31,8 @@ struct Told {
 pub(super) struct Oracle {
     pub(super) queue: PathBuf,
     pub(super) aside: PathBuf,
+    /// From when to when the power was away.
+    pub(super) dark: Vec<(u128, u128)>,
 }
 
 /// What it found.
@@ -48,7 +52,7 @@ impl Oracle {
         drop(shopfloor::queue::files::FileQueue::init(queue).unwrap());
         fs::create_dir_all(aside.join("said")).unwrap();
         fs::create_dir_all(aside.join("alone")).unwrap();
-        Self { queue: queue.to_owned(), aside: aside.to_owned() }
+        Self { queue: queue.to_owned(), aside: aside.to_owned(), dark: Vec::new() }
     }
 
     fn told(&self) -> BTreeMap<String, Told> {
@@ -63,17 +67,23 @@ impl Oracle {
                 persons.extend(lines);
                 continue;
             }
-            for line in lines {
+            for line in lines.filter(|line| !self.in_the_dark(line)) {
                 let words: Vec<&str> = line.split(' ').collect();
-                let told = all.entry(words[1].to_owned()).or_default();
-                let rest = words[3..].join(" ");
-                told.done.insert((words[0].to_owned(), words[2].parse().unwrap(), rest));
+                let told = all.entry(words[2].to_owned()).or_default();
+                let rest = words[4..].join(" ");
+                if !told.done.insert((words[1].to_owned(), words[3].parse().unwrap(), rest)) {
+                    told.twice.push(line.clone());
+                }
             }
         }
         persons.sort();
         for line in persons {
             let words: Vec<&str> = line.split(' ').collect();
             let told = all.entry(words[2].to_owned()).or_default();
+            // What was begun may have been done; what was told to be done in the dark was not told to anybody.
+            if ["created", "held", "unheld", "archived"].contains(&words[1]) && self.in_the_dark(&line) {
+                continue;
+            }
             match words[1] {
                 "create" => told.wished = true,
                 "created" => told.created = true,
@@ -87,6 +97,25 @@ impl Oracle {
             }
         }
         all
+    }
+
+    /// How many hands and persons have said something.
+    pub(super) fn speakers(&self) -> usize {
+        let said = fs::read_dir(self.aside.join("said")).into_iter().flatten().flatten();
+        said.filter(|entry| entry.metadata().is_ok_and(|facts| facts.len() > 0)).count()
+    }
+
+    /// True for what was said while the power was away.
+    fn in_the_dark(&self, line: &str) -> bool {
+        let at: u128 = line.split(' ').next().and_then(|at| at.parse().ok()).unwrap();
+        self.dark.iter().any(|(from, to)| (*from..=*to).contains(&at))
+    }
+
+    /// After a cut a generation that nobody was told of may come again; those that were told are compared by what was said.
+    pub(super) fn forget_generations(&self) {
+        for name in gauge::names(&self.aside.join("alone")) {
+            fs::remove_file(self.aside.join("alone").join(name)).unwrap();
+        }
     }
 
     fn places(&self, id: &str) -> Vec<PathBuf> {
@@ -114,7 +143,8 @@ impl Oracle {
             }
         }
         let own = fs::read_to_string(self.aside.join("violations")).unwrap_or_default();
-        finding.wrong.extend(own.lines().map(str::to_owned));
+        let own = own.lines().filter(|line| !self.in_the_dark(line));
+        finding.wrong.extend(own.map(str::to_owned));
         // What a hand or a person says when it dies of itself.
         let heard = fs::read_to_string(self.aside.join("heard")).unwrap_or_default();
         let panics = heard.lines().filter(|line| line.contains("panicked at"));
@@ -136,6 +166,7 @@ impl Oracle {
         wrong.extend(faults.into_iter().map(|fault| format!("{id}: {fault}")));
         let entries = journal::entries(place);
         let there: BTreeSet<(String, u64, String)> = entries.iter().filter_map(in_words).collect();
+        wrong.extend(told.twice.iter().map(|what| format!("{id}: said twice: {what}")));
         for (kind, generation, rest) in &told.done {
             if !there.contains(&(kind.clone(), *generation, rest.clone())) {
                 wrong.push(format!("{id}: {kind} {generation} {rest} was acknowledged and is gone"));
@@ -161,7 +192,11 @@ impl Oracle {
     /// After recovery no claim is open, and `.state` is the word the journal ends with.
     fn at_rest(&self, id: &str, place: &Path, entries: &[Value], wrong: &mut Vec<String>) {
         let last = entries.iter().rev().find_map(|entry| entry["to"].as_str());
-        let word = fs::read_to_string(place.join(".state")).unwrap_or_default();
+        let mut word = fs::read_to_string(place.join(".state")).unwrap_or_default();
+        if entries.is_empty() && word.is_empty() {
+            // Made by hand, and nobody has claimed it yet.
+            "NEW".clone_into(&mut word);
+        }
         if last.is_some_and(|last| last != word.trim()) {
             wrong.push(format!("{id}: .state is {:?}, the journal ends at {last:?}", word.trim()));
         }

@@ -51,8 +51,7 @@ struct Person {
 impl Person {
     /// One line with the moment, so that what several lives of a person said can be put in order.
     fn say(&self, line: &str) {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        let line = format!("{:012}{:09} {line}\n", now.tv_sec, now.tv_nsec);
+        let line = format!("{:021} {line}\n", super::now());
         (&self.said).write_all(line.as_bytes()).unwrap();
     }
 
@@ -67,6 +66,22 @@ impl Person {
         if self.queue.create(&id, &Request::titled(id.as_str())).is_ok() {
             self.say(&format!("created {id}"));
         }
+    }
+
+    /// With `mkdir`, and `sync` after it: from then on it is an order as any other.
+    fn make_by_hand(&mut self) {
+        let id = self.next_id();
+        self.say(&format!("create {id}"));
+        let folder = self.queue.paper_folder(&id);
+        let synced = |path: &Path| File::open(path).and_then(|file| file.sync_all());
+        let made = std::fs::create_dir(&folder)
+            .and_then(|()| synced(&folder))
+            .and_then(|()| synced(self.queue.folder()));
+        if made.is_ok() {
+            self.say(&format!("created {id}"));
+        }
+        // Found by the next sweep.
+        let _later = self.queue.sweep();
     }
 
     fn make_several(&mut self) {
@@ -95,7 +110,8 @@ impl Person {
         let at = self.draw.usize(0..self.held.len());
         let id = self.held.swap_remove(at);
         self.say(&format!("unhold {id}"));
-        if self.queue.unhold(&id).is_ok() {
+        // An order that was put away meanwhile took its hold along.
+        if self.queue.unhold(&id).is_ok_and(|there| there) {
             self.say(&format!("unheld {id}"));
         }
     }
@@ -125,7 +141,11 @@ impl Person {
     fn act(&mut self) {
         let there = self.put_away();
         if there < THERE {
-            if self.draw.u32(..4) == 0 { self.make_several() } else { self.make_one() }
+            match self.draw.u32(..5) {
+                0 => self.make_several(),
+                1 => self.make_by_hand(),
+                _ => self.make_one(),
+            }
         }
         match self.draw.u32(..10) {
             0..2 => {
