@@ -16,6 +16,8 @@ mod conversation;
 mod event;
 mod outcome;
 mod usage;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 
 /// The agent.
 #[derive(Debug)]

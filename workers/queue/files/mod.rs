@@ -61,6 +61,9 @@ mod survey;
 mod mend;
 mod recover;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
+
 pub use survey::Survey;
 
 /// What the queue has to be told.
