@@ -54,3 +54,7 @@ pub mod worker;
 pub mod log;
 pub mod place;
 pub mod cli;
+
+// What the fuzzer looks at; not in any program.
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;

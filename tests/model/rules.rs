@@ -1,6 +1,6 @@
 //! The rules of the protocol that a model may be without, one by one: each must be missed by the checker.
 
-/// The rules; all hold in the product.
+/// The rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rules {
     /// An order is acknowledged only when its place in the queue's folder is synced.
@@ -60,4 +60,7 @@ impl Rules {
         processes_end_first: true,
         holds_are_heeded: true,
     };
+
+    /// Those that hold in the product.
+    pub(super) const PRODUCT: Self = Self { replaced_is_synced: false, ..Self::ALL };
 }

@@ -16,6 +16,8 @@ mod conversation;
 mod event;
 mod outcome;
 mod usage;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 
 /// The version this was written against.
 pub(super) const WRITTEN_AGAINST: &str = "2.1.328";

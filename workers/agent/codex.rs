@@ -24,6 +24,8 @@ mod item;
 mod limit;
 mod message;
 mod usage;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 
 use app_server::AppServer;
 use command_line::Prepared;

@@ -27,6 +27,8 @@ mod schema;
 mod setup;
 mod speaker;
 mod talk;
+#[cfg(any(test, fuzzing))]
+mod fuzzed;
 pub mod claude;
 pub mod codex;
 pub mod command;

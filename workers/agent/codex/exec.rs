@@ -20,6 +20,8 @@ use crate::error::{Error, Result};
 use crate::process::Ended;
 
 mod event;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzed;
 
 use event::Reader;
 

@@ -22,7 +22,7 @@ pub(super) const REQUEST: &str = "order.json";
 pub(super) const JOURNAL: &str = "events.jsonl";
 
 /// What a file looked like when it was read. Only equality means anything, never the order of two times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Stamp {
     /// Its inode.
     pub(super) ino: u64,

@@ -64,6 +64,12 @@ impl Journal {
         Ok(journal)
     }
 
+    /// How many of its bytes are whole lines.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn good_bytes(&self) -> u64 {
+        self.good_bytes
+    }
+
     /// One line whose sum is right. It was written by one of us, so what is wrong now is no torn write.
     fn take(&mut self, body: &[u8]) -> Result<(), String> {
         let line = self.history.seq + 1;

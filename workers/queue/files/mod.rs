@@ -62,6 +62,9 @@ mod survey;
 mod mend;
 mod recover;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
+
 pub use rights::Outsider;
 pub use survey::Survey;
 

@@ -127,7 +127,7 @@ impl FileQueue {
     }
 }
 
-fn parse(name: &str) -> Option<(u32, OrderId)> {
+pub(super) fn parse(name: &str) -> Option<(u32, OrderId)> {
     let (place, id) = name.split_once('.')?;
     Some((place.parse().ok()?, OrderId::parse(id).ok()?))
 }

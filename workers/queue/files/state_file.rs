@@ -54,7 +54,7 @@ pub(super) fn read_settled(folder: &OrderFolder) -> Result<Found> {
     read(folder)
 }
 
-fn word(bytes: &[u8], stamp: Stamp) -> Found {
+pub(super) fn word(bytes: &[u8], stamp: Stamp) -> Found {
     let text = String::from_utf8_lossy(bytes);
     match State::parse(text.trim_end_matches([' ', '\t', '\r', '\n'])) {
         Ok(state) => Found::Word(state, stamp),

@@ -83,11 +83,11 @@ impl Waiting<'_> {
     }
 }
 
-fn name_of(state: &State, marker: &Marker) -> String {
+pub(super) fn name_of(state: &State, marker: &Marker) -> String {
     format!("{state}.{}", marker.name())
 }
 
-fn parse(name: &str) -> Option<(State, Marker)> {
+pub(super) fn parse(name: &str) -> Option<(State, Marker)> {
     let (state, marker) = name.split_once('.')?;
     Some((State::parse(state).ok()?, Marker::parse(marker)?))
 }
