@@ -7,9 +7,9 @@
 //! `.state.next` becomes `.state.old` first, once its move is on record. So whoever finds a `.state.old` knows that it
 //! is no word that was only thought of: it is ours, not yet in its place; or an old one that came out; or a person's.
 
-use super::folder::{OrderFolder, STATE, STATE_NEXT, STATE_OLD};
+use super::folder::{OrderFolder, STATE, STATE_NEXT, STATE_OLD, failed};
 use super::journal::Journal;
-use super::machine::Errno;
+use super::machine::{Errno, Opening, Sort};
 use super::state_file::{self, Found};
 use crate::error::{Error, Kind, Result};
 
@@ -43,13 +43,17 @@ pub(super) fn finish(folder: &OrderFolder, journal: &Journal) -> Result<()> {
     if !folder.has(STATE_OLD)? {
         return Ok(());
     }
-    let (out, stands) = (state_file::read_at(folder, STATE_OLD)?, state_file::read(folder)?);
+    let (out, stands) = (came_out(folder)?, state_file::read(folder)?);
     let to = journal.last_move.as_ref().and_then(|last| last.to.as_ref());
     let ours_stands = matches!(&stands, Found::Word(word, _) if Some(word) == to);
     let out_is_known = match &out {
-        Found::Missing => true,
-        Found::Word(word, stamp) => Some(word) == to || journal.has_replaced(word, *stamp),
-        Found::Empty | Found::Bad(_) => false,
+        // Half of an `echo`, which is not waited for a second time.
+        Found::Missing | Found::Empty => true,
+        Found::Word(word, _) if Some(word) == to => true,
+        // Also when a power cut has torn what is in it.
+        Found::Word(..) | Found::Bad(_) => {
+            folder.stamp_of(STATE_OLD)?.is_some_and(|stamp| journal.has_replaced_file(stamp))
+        }
     };
     if ours_stands && !out_is_known {
         tracing::info!(order = %folder.id, "a .state that a person wrote is put back");
@@ -82,7 +86,7 @@ fn exchange(folder: &OrderFolder, mut inside: Found, mut outside: Found) -> Resu
                 }
             }
         }
-        let out = state_file::read_at(folder, STATE_OLD)?;
+        let out = came_out(folder)?;
         if out == outside || out == Found::Missing {
             folder.remove(STATE_OLD)?;
             return Ok(inside);
@@ -92,6 +96,24 @@ fn exchange(folder: &OrderFolder, mut inside: Found, mut outside: Found) -> Resu
     let path = folder.path_of(STATE);
     let told = format!("failed to write {}: it is written again and again", path.display());
     Err(Error::new(Kind::BrokenOrder, told).hint("end whatever writes it"))
+}
+
+/// What came out. That the system can't read it is an error here: it must not be taken for a person's.
+fn came_out(folder: &OrderFolder) -> Result<Found> {
+    match state_file::read_at(folder, STATE_OLD)? {
+        Found::Bad(_) => {}
+        found => return Ok(found),
+    }
+    let read = match folder.file(STATE_OLD, Opening::Read) {
+        // A link: that is what somebody put there.
+        Err(Errno::LOOP) => Ok(()),
+        opened => opened.and_then(|file| match file.facts()?.sort {
+            Sort::File => file.read(1).map(drop),
+            _ => Ok(()),
+        }),
+    };
+    read.map_err(|error| failed("read", &folder.path_of(STATE_OLD), error))?;
+    state_file::read_at(folder, STATE_OLD)
 }
 
 /// True when there was no `.state`, and ours is it now.
