@@ -13,7 +13,7 @@ use super::waiting::still_waits;
 use super::{FileQueue, claims, fitness, liveness, request};
 use crate::error::Result;
 use crate::holder::WorkerId;
-use crate::order::OrderId;
+use crate::order::{OrderId, Request};
 use crate::queue::Swept;
 use crate::queue::rest::beyond;
 use crate::state::State;
@@ -173,17 +173,8 @@ impl FileQueue {
             self.enroll(id, request, &standing.state);
             request.phase.is_some() || request.group.is_some()
         });
-        let mut waits = false;
-        for (state, key) in waiting {
-            if wanted.is_some()
-                && *state == standing.state
-                && request.as_ref().is_some_and(|request| still_waits(request, key))
-            {
-                waits = true;
-            } else {
-                self.forget_waiting(id, key)?;
-            }
-        }
+        let asked = request.as_ref().filter(|_| wanted.is_some());
+        let waits = self.keep_waiting(id, &standing.state, asked, waiting)?;
         if let Some(marker) = wanted.filter(|_| !waits) {
             // One that the index knows stays in it; what it waits for is found when it is looked at.
             let known = markers.iter().any(|(_, found)| Some(found) == name.as_ref());
@@ -206,6 +197,25 @@ impl FileQueue {
             claims::put(&self.site, worker, id)?;
         }
         Ok(())
+    }
+
+    /// True when an order in `state` is rightly set aside; markers that set it aside for nothing are taken away.
+    fn keep_waiting(
+        &self,
+        id: &OrderId,
+        state: &State,
+        request: Option<&Request>,
+        waiting: &[(State, String)],
+    ) -> Result<bool> {
+        let mut waits = false;
+        for (waits_in, key) in waiting {
+            if waits_in == state && request.is_some_and(|request| still_waits(request, key)) {
+                waits = true;
+            } else {
+                self.forget_waiting(id, key)?;
+            }
+        }
+        Ok(waits)
     }
 
     /// Takes markers away; how many there were.
