@@ -50,6 +50,9 @@ pub(crate) struct Arguments {
     /// Plants a bug for each promise in turn, to see that the oracle sees it, each in at most so many histories.
     #[arg(long)]
     plants: bool,
+    /// Plants the bug of this name in every history.
+    #[arg(long, value_name = "NAME")]
+    plant: Option<String>,
     /// Prints every call of the history of the first seed, as it is, and plays no other.
     #[arg(long)]
     trace: bool,
@@ -77,7 +80,15 @@ pub(crate) fn run(arguments: &Arguments) -> Said {
             return Said { text: format!("the syncs are {}\n", names.join(", ")), code };
         }
     };
-    let playing = Playing { without, ..Playing::default() };
+    let named = |name: &String| {
+        Plant::ALL.iter().map(|(plant, _)| *plant).find(|plant| format!("{plant:?}") == *name)
+    };
+    let plant = arguments.plant.as_ref().map(named);
+    if plant == Some(None) {
+        let names: Vec<String> = Plant::ALL.iter().map(|(plant, _)| format!("{plant:?}")).collect();
+        return Said { text: format!("the bugs are {}\n", names.join(", ")), code: 2 };
+    }
+    let playing = Playing { without, plant: plant.flatten(), ..Playing::default() };
     if arguments.mutations {
         return mutations(arguments);
     }

@@ -66,6 +66,14 @@ pub(crate) fn open(kernel: &mut Kernel, by: Caller, place: &Place<'_>, how: Open
     let (folder, name, there) = place.find(kernel)?;
     let node = match (there, how) {
         (Some(_), Opening::New) => return Err(Errno::EXIST),
+        (Some(_), Opening::Write)
+            if name == ".lock" && kernel.plant == Some(Plant::Unholds) && !kernel.processes[by.process].by_hand =>
+        {
+            if let Ok(node) = kernel.tree.unlink(folder, ".hold", false) {
+                kernel.tell(by, &Effect::Removed { folder, name: ".hold", node });
+            }
+            kernel.tree.find(folder, &name).ok_or(Errno::NOENT)?
+        }
         (Some(_), _) if name == ".hold" && kernel.plant == Some(Plant::BlindToHolds) => {
             return Err(Errno::NOENT);
         }
@@ -92,7 +100,7 @@ pub(crate) fn open(kernel: &mut Kernel, by: Caller, place: &Place<'_>, how: Open
             node
         }
     };
-    if how == Opening::Read && std::mem::take(&mut kernel.followed) {
+    if std::mem::take(&mut kernel.followed) {
         kernel.tell(by, &Effect::Followed { folder, name: &name });
     }
     Ok(kernel.open(by.process, node))

@@ -6,9 +6,20 @@ use super::cast::Cast;
 use super::draw::{self, Weather};
 use super::history::{Playing, play};
 use super::oracle::Broken;
+use super::scene;
 
 /// Syncs that no power cut in this world shows, each with its reason. `docs/queue-on-disk.md` has the same list.
-pub(crate) const UNSEEN: &[(SyncPoint, &str)] = &[];
+pub(crate) const UNSEEN: &[(SyncPoint, &str)] = &[
+    (SyncPoint::NewLock, "it is empty: nothing of it can be lost but its name, which `NewFolder` keeps"),
+    (SyncPoint::ArchivedName, "a rename is one change of both folders, and `ArchivedFrom` keeps it"),
+    (SyncPoint::ArchivedFrom, "a rename is one change of both folders, and `ArchivedName` keeps it"),
+    (SyncPoint::TrialFile, "a trial: what it wrote is taken away again"),
+    (SyncPoint::TrialFolder, "a trial: what it wrote is taken away again"),
+];
+
+/// Syncs of the making of a queue, which is played apart.
+const BEGINNINGS: [SyncPoint; 4] =
+    [SyncPoint::Identity, SyncPoint::IdentityName, SyncPoint::InitFloor, SyncPoint::InitQueue];
 
 /// What came of leaving one sync out.
 #[derive(Debug, Clone)]
@@ -26,6 +37,13 @@ impl Mutation {
         let without = Playing { without: Some(point), ..Playing::default() };
         for number in 0..most {
             let seed = first_seed.wrapping_add(number);
+            if BEGINNINGS.contains(&point) {
+                let Some(broken) = scene::begin(seed, Some(point)) else { continue };
+                if scene::begin(seed, None).is_none() {
+                    return Self { point, missed: Some((number + 1, seed, broken)), played: number + 1 };
+                }
+                continue;
+            }
             let script = draw::script(seed, Weather::Cuts);
             let Some(broken) = play(&script, without, cast).broken else { continue };
             // It counts only when the same history is fine with the sync.

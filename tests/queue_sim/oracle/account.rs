@@ -19,6 +19,8 @@ pub(crate) struct Account {
     pub(crate) request: Vec<u8>,
     /// True or false when a hold, or its end, was acknowledged and nobody touched it since.
     pub(crate) hold: Option<bool>,
+    /// The reason of the hold that was acknowledged.
+    pub(crate) reason: Vec<u8>,
     /// The `.state` that a person wrote and the journal does not know of.
     pub(crate) edit: Option<Node>,
     /// The `.state` that each move replaces, by the move's number.
@@ -110,6 +112,10 @@ impl Account {
     pub(crate) fn seal(&mut self, tree: &Tree) {
         self.known = true;
         self.touched.made = false;
+        if self.word(tree) == Some(self.book.state.as_str()) {
+            // What a person wrote is on record, and acknowledged with it.
+            self.touched.state = false;
+        }
         let journal = tree.bytes_of(self.node, "events.jsonl").unwrap_or_default();
         self.sealed = journal[..self.book.good.min(journal.len())].to_vec();
         self.generation = self.generation.max(self.book.highest);

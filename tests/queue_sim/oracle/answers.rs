@@ -109,6 +109,7 @@ impl Oracle {
                     self.set_hold(tree, id, true);
                 });
             }
+            (Asked::CreateAll { .. }, Told::Failed { .. }) => self.none_was_made(slot),
             (Asked::Recover { .. }, Told::Recovered(ids)) => {
                 for id in ids {
                     self.seal(tree, id, |_| true);
@@ -187,8 +188,15 @@ impl Oracle {
         // A person may have been faster; then it is theirs.
         if is == held && !account.touched.hold {
             account.hold = Some(held);
+            account.reason = tree.bytes_of(account.node, ".hold").unwrap_or_default().to_vec();
         }
         account.seal(tree);
+    }
+
+    /// Several orders were to be made, and the answer was an error: those that were taken back stay away.
+    fn none_was_made(&mut self, slot: usize) {
+        let own = self.taken_back.iter_mut().filter(|one| one.slot == Some(slot));
+        own.for_each(|one| one.slot = None);
     }
 
     fn archived(&mut self, id: &str) {
@@ -199,7 +207,7 @@ impl Oracle {
     }
 
     fn created(&mut self, tree: &Tree, id: &str) {
-        if !self.seal(tree, id, |_| true) && !self.wild(id) {
+        if !self.seal(tree, id, |_| true) {
             self.blame(1, format!("{id} was made, as the queue says, and is not there"));
         }
     }

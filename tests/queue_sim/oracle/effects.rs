@@ -1,7 +1,7 @@
 //! What may be done to the disk, and by whom. What the queue does is judged; what people do by hand is remembered.
 
 use super::account::Account;
-use super::{Area, Asked, Effect, Oracle};
+use super::{Area, Asked, Effect, Oracle, TakenBack};
 use crate::queue_sim::tree::{Body, Node, Tree};
 use crate::queue_sim::world::Caller;
 
@@ -104,7 +104,7 @@ impl Oracle {
             }
             (Area::Floor(part), Area::Queue) if part == "tmp" => self.arrived(tree, to.1, node),
             (Area::Queue, Area::Floor(part)) => {
-                self.left(from.1, node, &part, asked.as_ref());
+                self.left(by.slot, from.1, node, &part, asked.as_ref());
             }
             (Area::Floor(one), Area::Floor(two)) => {
                 let hints = ["ready", "waiting", "tmp", "run", "workers", "rolls", "line"];
@@ -189,7 +189,7 @@ impl Oracle {
     }
 
     /// An order was taken out of the queue.
-    fn left(&mut self, name: &str, node: Node, part: &str, asked: Option<&Asked>) {
+    fn left(&mut self, slot: usize, name: &str, node: Node, part: &str, asked: Option<&Asked>) {
         let step = self.step;
         let Some(account) = self.accounts.get_mut(&node) else {
             return self.blame(16, format!("{name} was moved to .floor/{part}, and is no order"));
@@ -204,6 +204,8 @@ impl Oracle {
                     self.blame(1, format!("{name} was taken back after it was acknowledged"));
                 }
                 self.accounts.remove(&node);
+                let (name, slot) = (name.to_owned(), Some(slot));
+                self.taken_back.push(TakenBack { node, name, slot });
             }
             _ => self.blame(1, format!("{name} was moved to .floor/{part}, and nobody asked for it")),
         }

@@ -171,7 +171,7 @@ impl Oracle {
         let name = self.accounts[&folder].name.clone();
         let said = format!("{name} was moved from {} to {} under {}", line.from, line.to, line.generation);
         if !matches(before, line) {
-            return self.blame(4, format!("{said} by {}; open is {:?}", line.worker, before.open));
+            self.blame(4, format!("{said} by {}; open is {:?}", line.worker, before.open));
         }
         if before.moved_under.contains(&line.generation) {
             self.blame(6, format!("{said} for the second time"));

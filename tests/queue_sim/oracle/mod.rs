@@ -67,6 +67,15 @@ pub(crate) struct Worker {
     pub(crate) buried: bool,
 }
 
+/// An order that was made together with others, and taken back.
+#[derive(Debug, Clone)]
+pub(crate) struct TakenBack {
+    pub(crate) node: Node,
+    pub(crate) name: String,
+    /// The actor that has not been told yet.
+    pub(crate) slot: Option<usize>,
+}
+
 /// Where in the queue something is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Area {
@@ -88,6 +97,7 @@ pub(crate) struct Oracle {
     pub(crate) workers: Vec<Worker>,
     /// What each actor has asked the queue for and was not told yet.
     pub(crate) asked: Vec<Option<Asked>>,
+    pub(crate) taken_back: Vec<TakenBack>,
     pub(crate) broken: Option<Broken>,
     pub(crate) step: u64,
     /// The system gave errors other than one of a full disk.

@@ -17,6 +17,12 @@ impl Oracle {
                 self.accounts.insert(node, account);
             }
         }
+        for one in std::mem::take(&mut self.taken_back) {
+            let there = tree.find(self.queue, &one.name) == Some(one.node);
+            if there && one.slot.is_none() && !self.disturbed {
+                self.blame(7, format!("{} was not made, as the queue said, and is there again", one.name));
+            }
+        }
         // What people made by hand and nobody acknowledged may be there or not.
         let names = tree.folder(self.queue).map(|folder| folder.names.clone()).unwrap_or_default();
         for (name, node) in names {
@@ -82,6 +88,7 @@ impl Oracle {
         {
             self.blame(7, format!("the hold of {name}, or its end ({held}), was lost"));
         }
+        self.reason_is_left(tree, account);
         let word = account.word(tree).map(str::to_owned);
         let agrees = word.as_ref().is_none_or(|word| *word == account.book.state)
             || account.to_be_applied(tree);
@@ -95,6 +102,15 @@ impl Oracle {
         } else if account.known {
             let recorded = &account.book.state;
             self.blame(7, format!("{name} stands in {word:?} after the power cut, and its journal says {recorded}"));
+        }
+    }
+
+    fn reason_is_left(&mut self, tree: &Tree, account: &Account) {
+        let left = tree.bytes_of(account.node, ".hold").unwrap_or_default();
+        let by_hand = account.touched.hold || account.touched.place || account.touched.made;
+        if account.hold == Some(true) && !by_hand && left != account.reason {
+            let name = &account.name;
+            self.blame(7, format!("the reason of the hold of {name} was lost or torn"));
         }
     }
 
