@@ -23,6 +23,8 @@ pub(crate) struct Account {
     pub(crate) reason: Vec<u8>,
     /// The `.state` that a person wrote and the journal does not know of.
     pub(crate) edit: Option<Node>,
+    /// What a person wrote into `.state` is on record and not acknowledged yet.
+    pub(crate) edit_recorded: bool,
     /// The `.state` that each move replaces, by the move's number.
     pub(crate) replaced: Vec<(u64, Option<Node>)>,
     /// A person touched this since everything was last durable.
@@ -108,17 +110,22 @@ impl Account {
         self.book = Book::read(tree.bytes_of(self.node, "events.jsonl").unwrap_or_default());
     }
 
-    /// What is on record now was acknowledged.
-    pub(crate) fn seal(&mut self, tree: &Tree) {
+    /// What is on record up to the line `seq` was acknowledged. What stands behind it may still be unsynced.
+    pub(crate) fn seal(&mut self, tree: &Tree, seq: u64) {
         self.known = true;
         self.touched.made = false;
-        if self.word(tree) == Some(self.book.state.as_str()) {
+        if std::mem::take(&mut self.edit_recorded) {
             // What a person wrote is on record, and acknowledged with it.
             self.touched.state = false;
         }
         let journal = tree.bytes_of(self.node, "events.jsonl").unwrap_or_default();
-        self.sealed = journal[..self.book.good.min(journal.len())].to_vec();
-        self.generation = self.generation.max(self.book.highest);
+        let count = usize::try_from(seq).unwrap_or(0).min(self.book.lines.len());
+        let end = count.checked_sub(1).map_or(0, |last| self.book.ends[last]);
+        if end > self.sealed.len() {
+            self.sealed = journal[..end.min(journal.len())].to_vec();
+        }
+        let given_out = self.book.lines[..count].iter().map(|line| line.generation).max();
+        self.generation = self.generation.max(given_out.unwrap_or(0));
     }
 }
 

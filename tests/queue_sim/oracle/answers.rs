@@ -98,21 +98,21 @@ impl Oracle {
                 Asked::Move { id, why, .. } | Asked::Release { id, why } | Asked::Note { id, why },
                 Told::Lost | Told::Failed { full: true },
             ) => self.must_not_have(id, why, told),
-            (Asked::Hold { id, .. }, Told::Done) => self.set_hold(tree, id, true),
-            (Asked::Unhold { id }, Told::Done) => self.set_hold(tree, id, false),
+            (Asked::Hold { id, why }, Told::Done) => self.set_hold(tree, id, Some(why)),
+            (Asked::Unhold { id }, Told::Done) => self.set_hold(tree, id, None),
             (Asked::Kick { id, why }, Told::Done) => self.must_have(tree, id, why, 7),
             (Asked::Archive { id }, Told::Done) => self.archived(id),
             (Asked::Create { id }, Told::Done) => self.created(tree, id),
             (Asked::CreateAll { ids }, Told::Done) => {
                 ids.iter().for_each(|id| {
                     self.created(tree, id);
-                    self.set_hold(tree, id, true);
+                    self.set_hold(tree, id, Some("imported"));
                 });
             }
             (Asked::CreateAll { .. }, Told::Failed { .. }) => self.none_was_made(slot),
             (Asked::Recover { .. }, Told::Recovered(ids)) => {
                 for id in ids {
-                    self.seal(tree, id, |_| true);
+                    self.seal(tree, id, |line| line.kind == "orphan");
                 }
             }
             (Asked::Look { id, since }, Told::Seen(seen)) => self.seen(id, *since, seen.as_ref()),
@@ -123,10 +123,16 @@ impl Oracle {
         }
     }
 
-    /// What is on record of an order was acknowledged. False when no order of that name is as `which` says.
-    fn seal(&mut self, tree: &Tree, id: &str, which: impl Fn(&Account) -> bool) -> bool {
-        let found = self.accounts.values_mut().find(|own| own.name == id && which(own));
-        found.map(|account| account.seal(tree)).is_some()
+    /// The last line of an order that is as `which` says was acknowledged, and all before it. False when there is none.
+    fn seal(&mut self, tree: &Tree, id: &str, which: impl Fn(&Line) -> bool) -> bool {
+        for account in self.accounts.values_mut().filter(|own| own.name == id) {
+            let line = account.book.lines.iter().rev().find(|line| which(line));
+            if let Some(seq) = line.map(|line| line.seq) {
+                account.seal(tree, seq);
+                return true;
+            }
+        }
+        false
     }
 
     fn wild(&self, id: &str) -> bool {
@@ -136,7 +142,7 @@ impl Oracle {
     }
 
     fn must_have(&mut self, tree: &Tree, id: &str, why: &str, promise: u8) {
-        let found = self.seal(tree, id, |own| own.book.with_reason(why).is_some());
+        let found = self.seal(tree, id, |line| line.why == why);
         if !found && !self.wild(id) {
             self.blame(promise, format!("{why} of {id} was acknowledged, and its journal has it not"));
         }
@@ -174,23 +180,26 @@ impl Oracle {
                 if same && ours != counted {
                     return self.blame(9, format!("{id} has {ours:?} setbacks and crashes, and {counted:?} were told"));
                 }
-                self.seal(tree, id, has);
+                self.seal(tree, id, |line| line.session == session && line.kind == "claim");
             }
             _ if self.wild(id) => {}
             _ => self.blame(3, format!("{id} was claimed under {generation}, and its journal does not say so")),
         }
     }
 
-    fn set_hold(&mut self, tree: &Tree, id: &str, held: bool) {
+    fn set_hold(&mut self, tree: &Tree, id: &str, why: Option<&str>) {
+        let kind = if why.is_some() { "hold" } else { "unhold" };
+        self.seal(tree, id, |line| line.kind == kind && why.is_none_or(|why| line.why == why));
         let there = tree.find(self.queue, id);
         let Some(account) = there.and_then(|node| self.accounts.get_mut(&node)) else { return };
-        let is = tree.find(account.node, ".hold").is_some();
-        // A person may have been faster; then it is theirs.
-        if is == held && !account.touched.hold {
-            account.hold = Some(held);
-            account.reason = tree.bytes_of(account.node, ".hold").unwrap_or_default().to_vec();
+        let text = tree.bytes_of(account.node, ".hold");
+        // Somebody may have been faster; then it is theirs.
+        let ours = text.is_none() == why.is_none()
+            && text.zip(why).is_none_or(|(text, why)| text.starts_with(why.as_bytes()));
+        if ours && !account.touched.hold {
+            account.hold = Some(why.is_some());
+            account.reason = text.unwrap_or_default().to_vec();
         }
-        account.seal(tree);
     }
 
     /// Several orders were to be made, and the answer was an error: those that were taken back stay away.
@@ -206,8 +215,13 @@ impl Oracle {
         }
     }
 
+    /// True when a person has removed an order of that name, or its journal.
+    fn taken_away(&self, id: &str) -> bool {
+        self.accounts.values().any(|own| own.name == id && own.ever_touched)
+    }
+
     fn created(&mut self, tree: &Tree, id: &str) {
-        if !self.seal(tree, id, |_| true) {
+        if !self.seal(tree, id, |line| line.kind == "create") && !self.taken_away(id) {
             self.blame(1, format!("{id} was made, as the queue says, and is not there"));
         }
     }

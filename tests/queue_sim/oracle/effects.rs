@@ -138,7 +138,7 @@ impl Oracle {
                 let word = account.word(tree).unwrap_or_default().to_owned();
                 let recorded = account.book.state.clone();
                 let put_back = account.edit.is_some() && account.edit == tree.find(order, ".state");
-                if word != recorded && !put_back {
+                if word != recorded && !put_back && !account.touched.journal {
                     let what = format!("{of} was put into {word:?}, and its journal says {recorded:?}");
                     self.blame(18, what);
                 } else if replaced.is_some() && account.edit == replaced {
@@ -169,6 +169,9 @@ impl Oracle {
         }
         // One that puts a person's file back is fine; it is the person's word that stands there then.
         let word = account.word(tree).unwrap_or_default();
+        if account.touched.journal {
+            return;
+        }
         if account.edit != Some(new) && account.edit != Some(old) && word != recorded {
             let what = format!("{of} was put into {word:?}, and its journal says {recorded:?}");
             self.blame(18, what);
@@ -309,7 +312,7 @@ impl Oracle {
         account.ever_touched = true;
         match name {
             ".state" => {
-                account.touched.state = true;
+                (account.touched.state, account.edit_recorded) = (true, false);
                 // An empty one is no word yet: the first half of an `echo`.
                 let written = account.word(tree).is_some();
                 account.edit = tree.find(folder, ".state").filter(|_| written);

@@ -211,7 +211,7 @@ impl Oracle {
         let caused = touched.state || touched.journal || touched.place || touched.made;
         let word = account.word(tree).map_or_else(|| "NEW".to_owned(), str::to_owned);
         let edited_since = account.touched.state;
-        account.edit = None;
+        (account.edit, account.edit_recorded) = (None, word == line.to);
         // The first line of a journal: there was none, which only a person can have brought about.
         let adopted = line.seq == 1 && account.sealed.is_empty();
         if !caused && !adopted {

@@ -174,6 +174,15 @@ impl OrderFolder {
         synced.map_err(|error| failed("sync", &self.path_of(name), error))
     }
 
+    /// Which file it is that `name` leads to; `None` when that is nothing, or no plain file.
+    pub(super) fn stamp_of(&self, name: &str) -> Result<Option<Stamp>> {
+        match self.file(name, Opening::Read).and_then(|file| file.facts()) {
+            Ok(facts) => Ok((facts.sort == Sort::File).then(|| Stamp::of(&facts))),
+            Err(Errno::NOENT | Errno::LOOP) => Ok(None),
+            Err(error) => Err(failed("look at", &self.path_of(name), error)),
+        }
+    }
+
     /// Makes what its names lead to survive power loss.
     pub(super) fn sync(&self, point: SyncPoint) -> Result<()> {
         self.dir.sync(point).map_err(|error| failed("sync", &self.path, error))

@@ -98,6 +98,11 @@ impl Journal {
         self.replaced.iter().any(|(from, old)| from == word && old.is(stamp))
     }
 
+    /// The same by the file alone, whatever is in it.
+    pub(super) fn has_replaced_file(&self, stamp: Stamp) -> bool {
+        self.replaced.iter().any(|(_, old)| old.is(stamp))
+    }
+
     /// Makes what is read in it survive power loss: its last writer may have died before its sync.
     pub(super) fn sync(folder: &OrderFolder) -> Result<()> {
         folder.sync_file(JOURNAL, SyncPoint::JournalRead)

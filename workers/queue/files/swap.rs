@@ -47,9 +47,13 @@ pub(super) fn finish(folder: &OrderFolder, journal: &Journal) -> Result<()> {
     let to = journal.last_move.as_ref().and_then(|last| last.to.as_ref());
     let ours_stands = matches!(&stands, Found::Word(word, _) if Some(word) == to);
     let out_is_known = match &out {
-        Found::Missing => true,
-        Found::Word(word, stamp) => Some(word) == to || journal.has_replaced(word, *stamp),
-        Found::Empty | Found::Bad(_) => false,
+        // Half of an `echo`, which is not waited for a second time.
+        Found::Missing | Found::Empty => true,
+        Found::Word(word, _) if Some(word) == to => true,
+        // Also when a power cut has torn what is in it.
+        Found::Word(..) | Found::Bad(_) => {
+            folder.stamp_of(STATE_OLD)?.is_some_and(|stamp| journal.has_replaced_file(stamp))
+        }
     };
     if ours_stands && !out_is_known {
         tracing::info!(order = %folder.id, "a .state that a person wrote is put back");
