@@ -346,6 +346,16 @@ impl Tree {
         }
     }
 
+    /// Whoever met a failed sync died of something else before it could do anything about it: two faults in one breath,
+    /// which is more than is promised for. The next sync writes everything out.
+    pub(crate) fn forget_failed_syncs(&mut self) {
+        for inode in &mut self.inodes {
+            if let Body::File(file) = &mut inode.body {
+                file.dirty = true;
+            }
+        }
+    }
+
     /// Makes the names in a folder survive power loss.
     pub(crate) fn sync_folder(&mut self, node: Node) {
         if self.mode == Mode::Journal {

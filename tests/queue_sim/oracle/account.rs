@@ -9,6 +9,8 @@ pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) node: Node,
     pub(crate) book: Book,
+    /// Which actor wrote into its journal last, and how long that was before.
+    pub(crate) last_write: Option<(usize, usize)>,
     /// Something of it was acknowledged: it must be there from now on.
     pub(crate) known: bool,
     /// What was acknowledged of its journal.

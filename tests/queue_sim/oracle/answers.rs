@@ -39,23 +39,6 @@ impl Asked {
             _ => 0,
         }
     }
-
-    /// True for a line that was written for this.
-    pub(crate) fn wrote(&self, line: &Line) -> bool {
-        match self {
-            Self::Claim { session, .. } => line.session == *session,
-            Self::Move { why, .. }
-            | Self::Release { why, .. }
-            | Self::Note { why, .. }
-            | Self::Hold { why, .. }
-            | Self::Kick { why, .. } => line.why == *why,
-            Self::Archive { .. } => line.kind == "archive",
-            Self::Unhold { .. } => line.kind == "unhold",
-            Self::Recover { .. } => line.kind == "orphan",
-            Self::Drop { .. } | Self::GiveBack => line.kind == "release",
-            _ => false,
-        }
-    }
 }
 
 /// What the queue answered.

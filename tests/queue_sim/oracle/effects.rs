@@ -239,8 +239,8 @@ impl Oracle {
         let left = tree.file(node).map_or(0, |file| file.bytes.len());
         let (name, good) = (account.name.clone(), account.book.good);
         let sealed = account.sealed.len();
-        let last = account.book.lines.last();
-        let own = last.is_some_and(|line| self.asked[by.slot].as_ref().is_some_and(|a| a.wrote(line)));
+        // What it has just written and could not sync, an actor may take back.
+        let own = account.last_write.is_some_and(|(slot, from)| slot == by.slot && left >= from);
         account.reread(tree);
         if left < sealed && before.starts_with(&account.sealed) {
             self.blame(7, format!("the journal of {name} was cut to {left} bytes, {sealed} of it are acknowledged"));

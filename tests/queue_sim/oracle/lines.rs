@@ -41,6 +41,7 @@ impl Oracle {
             account.reread(tree);
         }
         let was_damaged = account.book.damaged;
+        account.last_write = Some((by.slot, account.book.good));
         let mut book = account.book.clone();
         let lines = account.book.read_on(bytes);
         let (damaged, written) = (account.book.damaged, account.book.lines[lines.clone()].to_vec());
