@@ -26,7 +26,11 @@ impl Place<'_> {
             Self::At(path) => kernel.walk(path),
             Self::In(handle, name) => {
                 let folder = kernel.node_of(*handle)?;
-                Ok((folder, (*name).to_owned(), kernel.tree.folder(folder)?.names.get(*name).copied()))
+                Ok((
+                    folder,
+                    (*name).to_owned(),
+                    kernel.tree.folder(folder)?.names.get(*name).copied(),
+                ))
             }
         }
     }
@@ -53,7 +57,7 @@ impl Kernel {
     }
 
     /// Tells the oracle what happened.
-    fn tell(&mut self, by: Caller, effect: &Effect<'_>) {
+    pub(crate) fn tell(&mut self, by: Caller, effect: &Effect<'_>) {
         let by_hand = self.processes[by.process].by_hand;
         let followed = std::mem::take(&mut self.followed);
         let Self { oracle, tree, steps, .. } = self;
@@ -61,13 +65,20 @@ impl Kernel {
     }
 }
 
-pub(crate) fn open(kernel: &mut Kernel, by: Caller, place: &Place<'_>, how: Opening) -> Answer<usize> {
+pub(crate) fn open(
+    kernel: &mut Kernel,
+    by: Caller,
+    place: &Place<'_>,
+    how: Opening,
+) -> Answer<usize> {
     kernel.followed = false;
     let (folder, name, there) = place.find(kernel)?;
     let node = match (there, how) {
         (Some(_), Opening::New) => return Err(Errno::EXIST),
         (Some(_), Opening::Write)
-            if name == ".lock" && kernel.plant == Some(Plant::Unholds) && !kernel.processes[by.process].by_hand =>
+            if name == ".lock"
+                && kernel.plant == Some(Plant::Unholds)
+                && !kernel.processes[by.process].by_hand =>
         {
             if let Ok(node) = kernel.tree.unlink(folder, ".hold", false) {
                 kernel.tell(by, &Effect::Removed { folder, name: ".hold", node });
@@ -153,7 +164,8 @@ pub(crate) fn write(
     };
     let before = kernel.tree.file(node).ok_or(Errno::ISDIR)?.bytes.len();
     // What is written elsewhere than at the end is written into a file of one's own that is empty.
-    let own = kernel.opened.get(handle).and_then(Option::as_ref).is_some_and(|own| own.at == before);
+    let own =
+        kernel.opened.get(handle).and_then(Option::as_ref).is_some_and(|own| own.at == before);
     if !append && !own {
         return Err(Errno::INVAL);
     }
@@ -216,7 +228,8 @@ pub(crate) fn rename(
         Renaming::Exchange => {
             let there = kernel.tree.find(to.0, to.1).ok_or(Errno::NOENT)?;
             if kernel.plant == Some(Plant::InPlace) {
-                let bytes = kernel.tree.file(node).map(|file| file.bytes.clone()).unwrap_or_default();
+                let bytes =
+                    kernel.tree.file(node).map(|file| file.bytes.clone()).unwrap_or_default();
                 let mtime = kernel.mtime();
                 kernel.tree.truncate(there, 0, mtime)?;
                 kernel.tree.append(there, &bytes, mtime)?;
@@ -301,7 +314,11 @@ pub(crate) fn list(kernel: &mut Kernel, path: &Path) -> Answer<Vec<(String, Sort
     let (within, _, node) = kernel.walk(path)?;
     let node = kernel.enter(within, node.ok_or(Errno::NOENT)?, 0)?;
     let folder = kernel.tree.folder(node)?;
-    Ok(folder.names.iter().map(|(name, node)| (name.clone(), kernel.tree.facts(*node).sort)).collect())
+    Ok(folder
+        .names
+        .iter()
+        .map(|(name, node)| (name.clone(), kernel.tree.facts(*node).sort))
+        .collect())
 }
 
 /// Syncs a file, unless that sync is the one left out.

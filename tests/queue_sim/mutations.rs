@@ -10,9 +10,18 @@ use super::scene;
 
 /// Syncs that no power cut in this world shows, each with its reason. `docs/queue-on-disk.md` has the same list.
 pub(crate) const UNSEEN: &[(SyncPoint, &str)] = &[
-    (SyncPoint::NewLock, "it is empty: nothing of it can be lost but its name, which `NewFolder` keeps"),
-    (SyncPoint::ArchivedName, "a rename is one change of both folders, and `ArchivedFrom` keeps it"),
-    (SyncPoint::ArchivedFrom, "a rename is one change of both folders, and `ArchivedName` keeps it"),
+    (
+        SyncPoint::NewLock,
+        "it is empty: nothing of it can be lost but its name, which `NewFolder` keeps",
+    ),
+    (
+        SyncPoint::ArchivedName,
+        "a rename is one change of both folders, and `ArchivedFrom` keeps it",
+    ),
+    (
+        SyncPoint::ArchivedFrom,
+        "a rename is one change of both folders, and `ArchivedName` keeps it",
+    ),
     (SyncPoint::TrialFile, "a trial: what it wrote is taken away again"),
     (SyncPoint::TrialFolder, "a trial: what it wrote is taken away again"),
 ];
@@ -40,7 +49,11 @@ impl Mutation {
             if BEGINNINGS.contains(&point) {
                 let Some(broken) = scene::begin(seed, Some(point)) else { continue };
                 if scene::begin(seed, None).is_none() {
-                    return Self { point, missed: Some((number + 1, seed, broken)), played: number + 1 };
+                    return Self {
+                        point,
+                        missed: Some((number + 1, seed, broken)),
+                        played: number + 1,
+                    };
                 }
                 continue;
             }
@@ -48,7 +61,11 @@ impl Mutation {
             let Some(broken) = play(&script, without, cast).broken else { continue };
             // It counts only when the same history is fine with the sync.
             if play(&script, Playing::default(), cast).broken.is_none() {
-                return Self { point, missed: Some((number + 1, seed, broken)), played: number + 1 };
+                return Self {
+                    point,
+                    missed: Some((number + 1, seed, broken)),
+                    played: number + 1,
+                };
             }
         }
         Self { point, missed: None, played: most }
@@ -68,7 +85,10 @@ impl Mutation {
     pub(crate) fn line(&self) -> String {
         let told = match (&self.missed, self.reason()) {
             (Some((after, seed, broken)), _) => {
-                format!("red after {after} (seed {seed}, promise {}): {}", broken.promise, broken.what)
+                format!(
+                    "red after {after} (seed {seed}, promise {}): {}",
+                    broken.promise, broken.what
+                )
             }
             (None, Some(reason)) => format!("not red in {}; listed: {reason}", self.played),
             (None, None) => format!("NOT RED in {} and not listed", self.played),

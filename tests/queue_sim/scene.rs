@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use fastrand::Rng;
 use shopfloor::order::Request;
-use shopfloor::queue::{Created, Queue as _};
 use shopfloor::queue::files::machine::SyncPoint;
 use shopfloor::queue::files::{FileQueue, Options};
+use shopfloor::queue::{Created, Queue as _};
 
 use super::actor;
 use super::counts::Counts;
@@ -81,14 +81,16 @@ fn make(orders: usize) -> Kernel {
     let mut kernel = bare();
     let by = Caller { slot: 0, process: 0 };
     for folder in [QUEUE, ELSEWHERE] {
-        deeds::make_folder(&mut kernel, by, Path::new(folder)).expect("an empty disk takes a folder");
+        deeds::make_folder(&mut kernel, by, Path::new(folder))
+            .expect("an empty disk takes a folder");
     }
     let secret = Tree::new_file(0);
     let elsewhere = kernel.walk(Path::new(ELSEWHERE)).ok().and_then(|(_, _, node)| node);
     kernel.tree.make(elsewhere.unwrap_or(0), "secret", secret).expect("the name is free");
     let world = Arc::new(World::new(kernel, 1));
     let machine = Arc::new(Simulated { world: world.clone(), by });
-    let queue = FileQueue::init_on(QUEUE.as_ref(), options(), machine).expect("a queue can be made");
+    let queue =
+        FileQueue::init_on(QUEUE.as_ref(), options(), machine).expect("a queue can be made");
     world.with(|kernel| {
         let node = |kernel: &mut Kernel, path: &str| {
             kernel.walk(Path::new(path)).ok().and_then(|(_, _, node)| node).unwrap_or(0)
@@ -135,7 +137,8 @@ pub(crate) fn begin(seed: u64, without: Option<SyncPoint>) -> Option<Broken> {
     }
     let world = Arc::new(World::new(kernel, 1));
     let machine = |by| Arc::new(Simulated { world: world.clone(), by });
-    let told = FileQueue::init_on(QUEUE.as_ref(), options(), machine(by)).map(|queue| queue.id().to_owned());
+    let told = FileQueue::init_on(QUEUE.as_ref(), options(), machine(by))
+        .map(|queue| queue.id().to_owned());
     let told = told.ok().filter(|_| made.is_ok() && !world.with(|kernel| kernel.off));
     let by = world.with(|kernel| {
         if !kernel.off {
@@ -156,7 +159,9 @@ pub(crate) fn begin(seed: u64, without: Option<SyncPoint>) -> Option<Broken> {
     }
     match FileQueue::init_on(QUEUE.as_ref(), options(), machine(by)) {
         Ok(_) => None,
-        Err(error) => blame(format!("a queue can't be made after a power cut in the first try: {error}")),
+        Err(error) => {
+            blame(format!("a queue can't be made after a power cut in the first try: {error}"))
+        }
     }
 }
 

@@ -17,14 +17,26 @@ use super::tree::Mode;
 const SEED: u64 = 20_261_120;
 
 fn season(weather: Weather, histories: u64) -> Season {
-    Season { first_seed: SEED, histories, jobs: 2, weather, playing: Playing::default(), to_first: true }
+    Season {
+        first_seed: SEED,
+        histories,
+        jobs: 2,
+        weather,
+        playing: Playing::default(),
+        to_first: true,
+    }
 }
 
 /// Plays a script and gives its calls when a promise was broken.
 fn fails(script: &Script) -> Option<String> {
     let played = play(script, Playing { traced: true, ..Playing::default() }, &Cast::new());
     let broken = played.broken?;
-    Some(format!("promise {}: {}\n{script}{}", broken.promise, broken.what, played.trace.join("\n")))
+    Some(format!(
+        "promise {}: {}\n{script}{}",
+        broken.promise,
+        broken.what,
+        played.trace.join("\n")
+    ))
 }
 
 #[test]
@@ -54,7 +66,10 @@ fn the_same_seed_gives_the_same_history_call_by_call() {
         assert_eq!(one.trace, two.trace, "seed {seed}");
         assert_eq!(one.hash, two.hash, "seed {seed}");
         let untraced = play(&script, Playing::default(), &casts[0]);
-        assert_eq!(untraced.hash, one.hash, "seed {seed}: it is another history when it is looked at");
+        assert_eq!(
+            untraced.hash, one.hash,
+            "seed {seed}: it is another history when it is looked at"
+        );
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Account {
     pub(crate) reason: Vec<u8>,
     /// The `.state` that a person wrote and the journal does not know of.
     pub(crate) edit: Option<Node>,
+    /// The `.state` that a person wrote or is writing.
+    pub(crate) by_hand: Option<Node>,
     /// What a person wrote into `.state` is on record and not acknowledged yet.
     pub(crate) edit_recorded: bool,
     /// The `.state` that each move replaces, by the move's number.
@@ -75,7 +77,9 @@ impl Account {
         let Some(last) = self.book.last_move() else { return false };
         let replaced = self.replaced.iter().rev().find(|(seq, _)| *seq == last.seq);
         let old = replaced.and_then(|(_, old)| *old);
-        old.is_some() && tree.find(self.node, ".state") == old && self.word(tree) == Some(&last.from)
+        old.is_some()
+            && tree.find(self.node, ".state") == old
+            && self.word(tree) == Some(&last.from)
     }
 
     /// Where it stands: what a reader is to be told.

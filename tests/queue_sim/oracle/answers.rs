@@ -1,8 +1,8 @@
 //! What the queue is asked for and what it answers. An answer is an acknowledgement: from then on it is held to it.
 
+use super::Oracle;
 use super::account::{Account, since};
 use super::book::Line;
-use super::Oracle;
 use crate::queue_sim::tree::Tree;
 
 /// What an actor asks the queue for. `why` is used once only, so that what was written for it is known by it.
@@ -127,7 +127,10 @@ impl Oracle {
     fn must_have(&mut self, tree: &Tree, id: &str, why: &str, promise: u8) {
         let found = self.seal(tree, id, |line| line.why == why);
         if !found && !self.wild(id) {
-            self.blame(promise, format!("{why} of {id} was acknowledged, and its journal has it not"));
+            self.blame(
+                promise,
+                format!("{why} of {id} was acknowledged, and its journal has it not"),
+            );
         }
     }
 
@@ -155,18 +158,29 @@ impl Oracle {
         match (own, claim) {
             (Some(own), Some(line)) => {
                 if line.generation != generation {
-                    let what = format!("{id} was claimed under {}, and the answer was {generation}", line.generation);
+                    let what = format!(
+                        "{id} was claimed under {}, and the answer was {generation}",
+                        line.generation
+                    );
                     return self.blame(4, what);
                 }
                 let same = own.book.open.as_ref().is_some_and(|open| open.generation == generation);
                 let ours = (own.book.setbacks, own.book.crashes);
                 if same && ours != counted {
-                    return self.blame(9, format!("{id} has {ours:?} setbacks and crashes, and {counted:?} were told"));
+                    return self.blame(
+                        9,
+                        format!(
+                            "{id} has {ours:?} setbacks and crashes, and {counted:?} were told"
+                        ),
+                    );
                 }
                 self.seal(tree, id, |line| line.session == session && line.kind == "claim");
             }
             _ if self.wild(id) => {}
-            _ => self.blame(3, format!("{id} was claimed under {generation}, and its journal does not say so")),
+            _ => self.blame(
+                3,
+                format!("{id} was claimed under {generation}, and its journal does not say so"),
+            ),
         }
     }
 
@@ -192,7 +206,8 @@ impl Oracle {
     }
 
     fn archived(&mut self, id: &str) {
-        let own = self.accounts.values_mut().find(|own| own.name == id && own.archived == Some(false));
+        let own =
+            self.accounts.values_mut().find(|own| own.name == id && own.archived == Some(false));
         if let Some(own) = own {
             own.archived = Some(true);
         }
@@ -213,15 +228,19 @@ impl Oracle {
     fn seen(&mut self, id: &str, from: u64, seen: Option<&(String, bool)>) {
         let own: Vec<&Account> = self.accounts.values().filter(|own| own.name == id).collect();
         let fits = match seen {
-            None => own.is_empty() || own.iter().any(|own| since(&own.there, from).any(|there| !there)),
+            None => {
+                own.is_empty() || own.iter().any(|own| since(&own.there, from).any(|there| !there))
+            }
             Some((state, held)) => own.iter().any(|own| {
                 since(&own.words, from).any(|word| word == state)
-                    && (since(&own.holds, from).any(|hold| hold == held) || *held && own.ever_touched)
+                    && (since(&own.holds, from).any(|hold| hold == held)
+                        || *held && own.ever_touched)
             }),
         };
         let rewritten = own.iter().any(|own| own.ever_touched);
         if !fits && !rewritten && !self.disturbed {
-            let stood: Vec<_> = own.iter().map(|own| (&own.words, &own.holds, &own.there)).collect();
+            let stood: Vec<_> =
+                own.iter().map(|own| (&own.words, &own.holds, &own.there)).collect();
             let what = format!("{id} was seen as {seen:?}, and stood {stood:?}");
             self.blame(11, what);
         }
@@ -229,7 +248,8 @@ impl Oracle {
 
     fn listed(&mut self, tree: &Tree, from: u64, ids: &[String], strange: &[String]) {
         for account in self.accounts.values() {
-            let always = since(&account.there, from).all(|there| *there) && !account.there.is_empty();
+            let always =
+                since(&account.there, from).all(|there| *there) && !account.there.is_empty();
             let here = tree.find(self.queue, &account.name) == Some(account.node);
             if always && here && !ids.contains(&account.name) {
                 let what = format!("{} is there, and the list has it not", account.name);

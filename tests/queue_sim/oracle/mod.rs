@@ -22,15 +22,41 @@ use super::world::Caller;
 /// A change of the disk that somebody made.
 #[derive(Debug)]
 pub(crate) enum Effect<'a> {
-    Made { folder: Node, name: &'a str, node: Node },
-    Removed { folder: Node, name: &'a str, node: Node },
-    Renamed { from: (Node, &'a str), to: (Node, &'a str), node: Node, replaced: Option<Node> },
+    Made {
+        folder: Node,
+        name: &'a str,
+        node: Node,
+    },
+    Removed {
+        folder: Node,
+        name: &'a str,
+        node: Node,
+    },
+    Renamed {
+        from: (Node, &'a str),
+        to: (Node, &'a str),
+        node: Node,
+        replaced: Option<Node>,
+    },
     /// `node` was at `from` and is at `to` now, and `there` the other way round.
-    Exchanged { from: (Node, &'a str), to: (Node, &'a str), node: Node, there: Node },
-    Wrote { node: Node },
-    Cut { node: Node, before: &'a [u8] },
+    Exchanged {
+        from: (Node, &'a str),
+        to: (Node, &'a str),
+        node: Node,
+        there: Node,
+    },
+    Wrote {
+        node: Node,
+    },
+    Cut {
+        node: Node,
+        before: &'a [u8],
+    },
     /// A path was followed through a symbolic link.
-    Followed { folder: Node, name: &'a str },
+    Followed {
+        folder: Node,
+        name: &'a str,
+    },
 }
 
 impl Effect<'_> {

@@ -37,11 +37,13 @@ impl Oracle {
             self.blame(12, format!("what a person wrote into .state of {name} is gone"));
         }
         if let Some(open) = &account.book.open {
-            return self.blame(8, format!("{name} is still claimed by {}, which is dead", open.worker));
+            return self
+                .blame(8, format!("{name} is still claimed by {}, which is dead", open.worker));
         }
         if account.word(tree) != Some(account.book.state.as_str()) {
             let (word, state) = (account.word(tree), &account.book.state);
-            return self.blame(18, format!("{name} stands in {word:?}, and its journal says {state}"));
+            return self
+                .blame(18, format!("{name} stands in {word:?}, and its journal says {state}"));
         }
         let state = &account.book.state;
         if taken(state) && !self.has_marker(tree, name, state) {
