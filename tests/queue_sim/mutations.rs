@@ -22,6 +22,11 @@ pub(crate) const UNSEEN: &[(SyncPoint, &str)] = &[
         SyncPoint::ArchivedFrom,
         "a rename is one change of both folders, and `ArchivedName` keeps it",
     ),
+    (SyncPoint::IdentityName, "`InitFloor` syncs the same folder after it"),
+    (
+        SyncPoint::InitFloor,
+        "`IdentityName` syncs the same folder before it, where `queue.json` is made",
+    ),
     (SyncPoint::TrialFile, "a trial: what it wrote is taken away again"),
     (SyncPoint::TrialFolder, "a trial: what it wrote is taken away again"),
 ];

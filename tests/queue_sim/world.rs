@@ -267,6 +267,7 @@ impl Kernel {
         let error = slot.failing.filter(|&error| can_meet(kind, error))?;
         slot.failing = None;
         self.counts.errors += 1;
+        self.oracle.sync_failed |= kind == Call::Sync;
         self.oracle.disturbed |= error != Errno::NOSPC;
         Some(error)
     }

@@ -128,6 +128,8 @@ pub(crate) struct Oracle {
     pub(crate) step: u64,
     /// The system gave errors other than one of a full disk.
     pub(crate) disturbed: bool,
+    /// A sync failed, and somebody may have had to leave it at that.
+    pub(crate) sync_failed: bool,
     /// Promises that are not judged: one at a time is shrunk to.
     pub(crate) deaf_to: Vec<u8>,
 }

@@ -19,7 +19,7 @@ impl Oracle {
         }
         for one in std::mem::take(&mut self.taken_back) {
             let there = tree.find(self.queue, &one.name) == Some(one.node);
-            if there && one.slot.is_none() && !self.disturbed {
+            if there && one.slot.is_none() && !self.sync_failed {
                 self.blame(
                     7,
                     format!("{} was not made, as the queue said, and is there again", one.name),
