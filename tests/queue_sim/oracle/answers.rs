@@ -256,10 +256,14 @@ impl Oracle {
                 return self.blame(11, what);
             }
         }
-        let known = |name: &String| !self.accounts.values().any(|own| own.name == *name);
-        if let Some(name) = strange.iter().find(|name| !known(name) && !self.disturbed)
-            && !self.accounts.values().any(|own| own.name == *name && own.ever_touched)
-        {
+        // What is no folder any more is strange, and rightly.
+        let is_order = |name: &str| {
+            let there = tree.find(self.queue, name);
+            let account = there.and_then(|node| self.accounts.get(&node));
+            account.is_some_and(|account| !account.ever_touched)
+        };
+        let wrong = strange.iter().find(|name| is_order(name) && !self.disturbed).cloned();
+        if let Some(name) = wrong {
             self.blame(11, format!("the order {name} was listed as strange"));
         }
     }
