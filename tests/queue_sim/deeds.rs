@@ -189,7 +189,9 @@ impl Kernel {
             Some(Plant::OtherWord) if path().ends_with(".state.next") => {
                 (Some(b"COMMIT\n".to_vec()), None)
             }
-            Some(Plant::LateError) if path().ends_with("events.jsonl") && self.steps % 3 == 0 => {
+            Some(Plant::LateError)
+                if path().ends_with("events.jsonl") && self.steps.is_multiple_of(3) =>
+            {
                 (None, Some(Errno::NOSPC))
             }
             _ => (None, None),

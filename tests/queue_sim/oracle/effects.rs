@@ -227,7 +227,10 @@ impl Oracle {
                 self.taken_back.push(TakenBack { node, name, slot });
             }
             _ => {
-                self.blame(1, format!("{name} was moved to .floor/{part}, and nobody asked for it"))
+                self.blame(
+                    1,
+                    format!("{name} was moved to .floor/{part}, and nobody asked for it"),
+                );
             }
         }
     }

@@ -17,7 +17,9 @@ impl Oracle {
             let account = self.accounts[&node].clone();
             let here = tree.find(self.queue, &account.name) == Some(node);
             let put_away = self.in_archive(tree, node);
-            if account.known && !account.removed && !account.touched.place && !(here || put_away) {
+            let by_hand = account.removed || account.touched.place;
+            let somewhere = here || put_away || by_hand;
+            if account.known && !somewhere {
                 self.blame(1, format!("{} was acknowledged and is nowhere", account.name));
             }
             if here && tree.find(node, ".hold").is_none() {
