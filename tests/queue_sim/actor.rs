@@ -306,7 +306,8 @@ impl Actor {
             moved(claim.advance(&step))
         };
         let came_off = matches!(told, Told::Done | Told::Kept { .. });
-        self.world.with(|kernel| kernel.counts.moves += u64::from(came_off && !kernel.ghost(self.by)));
+        self.world
+            .with(|kernel| kernel.counts.moves += u64::from(came_off && !kernel.ghost(self.by)));
         self.told(&told);
     }
 

@@ -50,6 +50,9 @@ pub(crate) struct Arguments {
     /// Plants a bug for each promise in turn, to see that the oracle sees it, each in at most so many histories.
     #[arg(long)]
     plants: bool,
+    /// Plants the bug of this name in every history.
+    #[arg(long, value_name = "NAME")]
+    plant: Option<String>,
     /// Prints every call of the history of the first seed, as it is, and plays no other.
     #[arg(long)]
     trace: bool,
@@ -77,7 +80,15 @@ pub(crate) fn run(arguments: &Arguments) -> Said {
             return Said { text: format!("the syncs are {}\n", names.join(", ")), code };
         }
     };
-    let playing = Playing { without, ..Playing::default() };
+    let named = |name: &String| {
+        Plant::ALL.iter().map(|(plant, _)| *plant).find(|plant| format!("{plant:?}") == *name)
+    };
+    let plant = arguments.plant.as_ref().map(named);
+    if plant == Some(None) {
+        let names: Vec<String> = Plant::ALL.iter().map(|(plant, _)| format!("{plant:?}")).collect();
+        return Said { text: format!("the bugs are {}\n", names.join(", ")), code: 2 };
+    }
+    let playing = Playing { without, plant: plant.flatten(), ..Playing::default() };
     if arguments.mutations {
         return mutations(arguments);
     }
@@ -130,18 +141,40 @@ fn as_text(arguments: &Arguments, outcome: &Outcome, playing: Playing) -> String
     for (seed, broken) in outcome.failed.iter().skip(arguments.tell).take(20) {
         line(&mut text, &format!("seed {seed}: promise {}: {}", broken.promise, broken.what));
     }
-    line(&mut text, &format!(
-        "{} histories from seed {} in {:.1} s, {:.0} per second, {} calls, {} boots",
-        counts.histories, arguments.seed, outcome.took.as_secs_f64(), per_second(outcome), counts.calls, counts.boots
-    ));
-    line(&mut text, &format!(
-        "drawn: {} turns handed over, {} kills, {} stops, {} power cuts, {} errors, {} torn writes, {} full disks, {} jumps of the clock, {} deeds by hand",
-        counts.switches, counts.kills, counts.stops, counts.cuts, counts.errors, counts.short, counts.full, counts.jumps, counts.by_hand
-    ));
-    line(&mut text, &format!(
-        "done: {} claims, {} moves, {} orders brought back from the dead",
-        counts.claims, counts.moves, counts.recovered
-    ));
+    line(
+        &mut text,
+        &format!(
+            "{} histories from seed {} in {:.1} s, {:.0} per second, {} calls, {} boots",
+            counts.histories,
+            arguments.seed,
+            outcome.took.as_secs_f64(),
+            per_second(outcome),
+            counts.calls,
+            counts.boots
+        ),
+    );
+    line(
+        &mut text,
+        &format!(
+            "drawn: {} turns handed over, {} kills, {} stops, {} power cuts, {} errors, {} torn writes, {} full disks, {} jumps of the clock, {} deeds by hand",
+            counts.switches,
+            counts.kills,
+            counts.stops,
+            counts.cuts,
+            counts.errors,
+            counts.short,
+            counts.full,
+            counts.jumps,
+            counts.by_hand
+        ),
+    );
+    line(
+        &mut text,
+        &format!(
+            "done: {} claims, {} moves, {} orders brought back from the dead",
+            counts.claims, counts.moves, counts.recovered
+        ),
+    );
     line(&mut text, &format!("{} histories broke a promise", outcome.failed.len()));
     text
 }
@@ -190,7 +223,10 @@ fn trace(arguments: &Arguments, playing: Playing) -> Said {
         None => line(&mut text, "every promise was kept"),
         Some(broken) => {
             let words = promises::words(broken.promise);
-            line(&mut text, &format!("PROMISE {} BROKEN: {words}: {}", broken.promise, broken.what));
+            line(
+                &mut text,
+                &format!("PROMISE {} BROKEN: {words}: {}", broken.promise, broken.what),
+            );
         }
     }
     line(&mut text, &format!("mark {:016x}", played.hash));
@@ -218,7 +254,10 @@ fn plants(arguments: &Arguments) -> Said {
         };
         line(&mut text, &format!("{:14}{told}", format!("{plant:?}")));
     }
-    line(&mut text, &format!("{} of {} planted bugs are seen", Plant::ALL.len() - unseen, Plant::ALL.len()));
+    line(
+        &mut text,
+        &format!("{} of {} planted bugs are seen", Plant::ALL.len() - unseen, Plant::ALL.len()),
+    );
     Said { text, code: u8::from(unseen > 0) }
 }
 
@@ -233,8 +272,7 @@ fn mutations(arguments: &Arguments) -> Said {
                 loop {
                     let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                     let Some(point) = SyncPoint::ALL.get(number) else { return };
-                    let mutation =
-                        Mutation::of(*point, arguments.seed, arguments.histories, &cast);
+                    let mutation = Mutation::of(*point, arguments.seed, arguments.histories, &cast);
                     all.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(mutation);
                 }
             });

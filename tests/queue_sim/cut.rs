@@ -40,7 +40,9 @@ impl Tree {
                 Mode::Journal => at >= until,
                 Mode::Folders | Mode::Writeback => {
                     chance.u32(..100) >= likely
-                        || lost.iter().any(|&earlier| pending[at].needs(&pending[earlier], self.mode))
+                        || lost
+                            .iter()
+                            .any(|&earlier| pending[at].needs(&pending[earlier], self.mode))
                 }
             };
             if falls {

@@ -26,7 +26,11 @@ impl Place<'_> {
             Self::At(path) => kernel.walk(path),
             Self::In(handle, name) => {
                 let folder = kernel.node_of(*handle)?;
-                Ok((folder, (*name).to_owned(), kernel.tree.folder(folder)?.names.get(*name).copied()))
+                Ok((
+                    folder,
+                    (*name).to_owned(),
+                    kernel.tree.folder(folder)?.names.get(*name).copied(),
+                ))
             }
         }
     }
@@ -53,7 +57,7 @@ impl Kernel {
     }
 
     /// Tells the oracle what happened.
-    fn tell(&mut self, by: Caller, effect: &Effect<'_>) {
+    pub(crate) fn tell(&mut self, by: Caller, effect: &Effect<'_>) {
         let by_hand = self.processes[by.process].by_hand;
         let followed = std::mem::take(&mut self.followed);
         let Self { oracle, tree, steps, .. } = self;
@@ -61,11 +65,26 @@ impl Kernel {
     }
 }
 
-pub(crate) fn open(kernel: &mut Kernel, by: Caller, place: &Place<'_>, how: Opening) -> Answer<usize> {
+pub(crate) fn open(
+    kernel: &mut Kernel,
+    by: Caller,
+    place: &Place<'_>,
+    how: Opening,
+) -> Answer<usize> {
     kernel.followed = false;
     let (folder, name, there) = place.find(kernel)?;
     let node = match (there, how) {
         (Some(_), Opening::New) => return Err(Errno::EXIST),
+        (Some(_), Opening::Write)
+            if name == ".lock"
+                && kernel.plant == Some(Plant::Unholds)
+                && !kernel.processes[by.process].by_hand =>
+        {
+            if let Ok(node) = kernel.tree.unlink(folder, ".hold", false) {
+                kernel.tell(by, &Effect::Removed { folder, name: ".hold", node });
+            }
+            kernel.tree.find(folder, &name).ok_or(Errno::NOENT)?
+        }
         (Some(_), _) if name == ".hold" && kernel.plant == Some(Plant::BlindToHolds) => {
             return Err(Errno::NOENT);
         }
@@ -92,7 +111,7 @@ pub(crate) fn open(kernel: &mut Kernel, by: Caller, place: &Place<'_>, how: Open
             node
         }
     };
-    if how == Opening::Read && std::mem::take(&mut kernel.followed) {
+    if std::mem::take(&mut kernel.followed) {
         kernel.tell(by, &Effect::Followed { folder, name: &name });
     }
     Ok(kernel.open(by.process, node))
@@ -145,7 +164,8 @@ pub(crate) fn write(
     };
     let before = kernel.tree.file(node).ok_or(Errno::ISDIR)?.bytes.len();
     // What is written elsewhere than at the end is written into a file of one's own that is empty.
-    let own = kernel.opened.get(handle).and_then(Option::as_ref).is_some_and(|own| own.at == before);
+    let own =
+        kernel.opened.get(handle).and_then(Option::as_ref).is_some_and(|own| own.at == before);
     if !append && !own {
         return Err(Errno::INVAL);
     }
@@ -169,7 +189,9 @@ impl Kernel {
             Some(Plant::OtherWord) if path().ends_with(".state.next") => {
                 (Some(b"COMMIT\n".to_vec()), None)
             }
-            Some(Plant::LateError) if path().ends_with("events.jsonl") && self.steps % 3 == 0 => {
+            Some(Plant::LateError)
+                if path().ends_with("events.jsonl") && self.steps.is_multiple_of(3) =>
+            {
                 (None, Some(Errno::NOSPC))
             }
             _ => (None, None),
@@ -208,7 +230,8 @@ pub(crate) fn rename(
         Renaming::Exchange => {
             let there = kernel.tree.find(to.0, to.1).ok_or(Errno::NOENT)?;
             if kernel.plant == Some(Plant::InPlace) {
-                let bytes = kernel.tree.file(node).map(|file| file.bytes.clone()).unwrap_or_default();
+                let bytes =
+                    kernel.tree.file(node).map(|file| file.bytes.clone()).unwrap_or_default();
                 let mtime = kernel.mtime();
                 kernel.tree.truncate(there, 0, mtime)?;
                 kernel.tree.append(there, &bytes, mtime)?;
@@ -293,7 +316,11 @@ pub(crate) fn list(kernel: &mut Kernel, path: &Path) -> Answer<Vec<(String, Sort
     let (within, _, node) = kernel.walk(path)?;
     let node = kernel.enter(within, node.ok_or(Errno::NOENT)?, 0)?;
     let folder = kernel.tree.folder(node)?;
-    Ok(folder.names.iter().map(|(name, node)| (name.clone(), kernel.tree.facts(*node).sort)).collect())
+    Ok(folder
+        .names
+        .iter()
+        .map(|(name, node)| (name.clone(), kernel.tree.facts(*node).sort))
+        .collect())
 }
 
 /// Syncs a file, unless that sync is the one left out.

@@ -70,8 +70,8 @@ fn boot(rng: &mut Rng, mood: &Mood, not_the_last: bool) -> Boot {
     }
     rng.shuffle(&mut actors);
     let count = actors.len();
-    for slot in 0..count {
-        strikes(rng, mood, &mut actors[slot], count);
+    for actor in &mut actors {
+        strikes(rng, mood, actor, count);
     }
     if mood.cuts && (not_the_last || rng.bool()) {
         let (slot, at) = (rng.usize(..count), call(rng));

@@ -6,6 +6,7 @@ use shopfloor::queue::files::machine::{Errno, Opening, Renaming};
 
 use super::actor;
 use super::deeds::{self, Place};
+use super::oracle::Effect;
 use super::scene::{ELSEWHERE, FLOOR, QUEUE};
 use super::script::Hand;
 use super::tree::Body;
@@ -36,7 +37,9 @@ pub(crate) fn does(world: &World, by: Caller, order: usize, what: Hand) {
         Hand::MoveAway => shell.rename(&folder, &aside),
         Hand::MoveBack => shell.rename(&aside, &folder),
         Hand::Copy => shell.copy(&folder, &Path::new(QUEUE).join(actor::id(order + 1).to_string())),
-        Hand::Backup => shell.remove_all(&backup).or(Ok(())).and_then(|()| shell.copy(&folder, &backup)),
+        Hand::Backup => {
+            shell.remove_all(&backup).or(Ok(())).and_then(|()| shell.copy(&folder, &backup))
+        }
         Hand::Restore => shell.restore(&backup, &folder),
         Hand::Make(to) => shell.make(&folder, to),
         Hand::NoJournal => {
@@ -56,47 +59,68 @@ pub(crate) fn does(world: &World, by: Caller, order: usize, what: Hand) {
 impl Shell<'_> {
     fn rename(&self, from: &Path, to: &Path) -> Answer<()> {
         let about = format!("(by hand) mv {} {}", from.display(), to.display());
-        self.world.call(self.by, Call::Change, |_| about, |kernel, _| {
-            // `mv` into a folder that is there would put it inside; a person looks first.
-            if kernel.walk(to)?.2.is_some_and(|node| kernel.tree.folder(node).is_ok()) {
-                return Err(Errno::EXIST);
-            }
-            deeds::rename(kernel, self.by, &Place::At(from), &Place::At(to), Renaming::Replace)
-        })
+        self.world.call(
+            self.by,
+            Call::Change,
+            |_| about,
+            |kernel, _| {
+                // `mv` into a folder that is there would put it inside; a person looks first.
+                if kernel.walk(to)?.2.is_some_and(|node| kernel.tree.folder(node).is_ok()) {
+                    return Err(Errno::EXIST);
+                }
+                deeds::rename(kernel, self.by, &Place::At(from), &Place::At(to), Renaming::Replace)
+            },
+        )
     }
 
     fn remove(&self, path: &Path) -> Answer<()> {
         let about = format!("(by hand) rm {}", path.display());
-        self.world.call(self.by, Call::Change, |_| about, |kernel, _| {
-            deeds::remove(kernel, self.by, &Place::At(path), false)
-        })
+        self.world.call(
+            self.by,
+            Call::Change,
+            |_| about,
+            |kernel, _| deeds::remove(kernel, self.by, &Place::At(path), false),
+        )
     }
 
     fn remove_folder(&self, path: &Path) -> Answer<()> {
         let about = format!("(by hand) rmdir {}", path.display());
-        self.world.call(self.by, Call::Change, |_| about, |kernel, _| {
-            deeds::remove(kernel, self.by, &Place::At(path), true)
-        })
+        self.world.call(
+            self.by,
+            Call::Change,
+            |_| about,
+            |kernel, _| deeds::remove(kernel, self.by, &Place::At(path), true),
+        )
     }
 
     fn make_folder(&self, path: &Path) -> Answer<()> {
         let about = format!("(by hand) mkdir {}", path.display());
-        self.world.call(self.by, Call::Make, |_| about, |kernel, _| {
-            if kernel.walk(path)?.2.is_some() {
-                return Err(Errno::EXIST);
-            }
-            deeds::make_folder(kernel, self.by, path)
-        })
+        self.world.call(
+            self.by,
+            Call::Make,
+            |_| about,
+            |kernel, _| {
+                if kernel.walk(path)?.2.is_some() {
+                    return Err(Errno::EXIST);
+                }
+                deeds::make_folder(kernel, self.by, path)
+            },
+        )
     }
 
     /// Opens a file to write it anew: what was in it is gone at once.
     fn open_empty(&self, path: &Path) -> Answer<usize> {
         let about = format!("(by hand) open and empty {}", path.display());
-        self.world.call(self.by, Call::Make, |_| about, |kernel, _| {
-            let handle = deeds::open(kernel, self.by, &Place::At(path), Opening::Append)?;
-            deeds::truncate(kernel, self.by, handle, 0)?;
-            Ok(handle)
-        })
+        self.world.call(
+            self.by,
+            Call::Make,
+            |_| about,
+            |kernel, _| {
+                let handle = deeds::open(kernel, self.by, &Place::At(path), Opening::Append)?;
+                deeds::truncate(kernel, self.by, handle, 0)?;
+                Ok(handle)
+            },
+        )
     }
 
     fn write(&self, handle: usize, text: &[u8]) -> Answer<()> {
@@ -125,8 +149,12 @@ impl Shell<'_> {
 
     fn names(&self, folder: &Path) -> Answer<Vec<PathBuf>> {
         let about = format!("(by hand) ls {}", folder.display());
-        let names =
-            self.world.call(self.by, Call::Look, |_| about, |kernel, _| deeds::list(kernel, folder))?;
+        let names = self.world.call(
+            self.by,
+            Call::Look,
+            |_| about,
+            |kernel, _| deeds::list(kernel, folder),
+        )?;
         Ok(names.into_iter().map(|(name, _)| folder.join(name)).collect())
     }
 
@@ -146,11 +174,16 @@ impl Shell<'_> {
         self.make_folder(to)?;
         for path in names {
             let about = format!("(by hand) cat {}", path.display());
-            let text = self.world.call(self.by, Call::Look, |_| about, |kernel, _| {
-                let (_, _, node) = kernel.walk(&path)?;
-                let file = kernel.tree.file(node.ok_or(Errno::NOENT)?);
-                file.map(|file| file.bytes.clone()).ok_or(Errno::ISDIR)
-            });
+            let text = self.world.call(
+                self.by,
+                Call::Look,
+                |_| about,
+                |kernel, _| {
+                    let (_, _, node) = kernel.walk(&path)?;
+                    let file = kernel.tree.file(node.ok_or(Errno::NOENT)?);
+                    file.map(|file| file.bytes.clone()).ok_or(Errno::ISDIR)
+                },
+            );
             if let (Ok(text), Some(name)) = (text, path.file_name()) {
                 let handle = self.open_empty(&to.join(name))?;
                 self.write(handle, &text)?;
@@ -192,9 +225,16 @@ impl Shell<'_> {
             removed => removed.or(Ok(()))?,
         }
         let about = format!("(by hand) ln -s {to} {}", path.display());
-        self.world.call(self.by, Call::Make, |_| about, |kernel, _| {
-            let (parent, name, _) = kernel.walk(&path)?;
-            kernel.tree.make(parent, &name, Body::Link(to)).map(drop)
-        })
+        self.world.call(
+            self.by,
+            Call::Make,
+            |_| about,
+            |kernel, _| {
+                let (parent, name, _) = kernel.walk(&path)?;
+                let node = kernel.tree.make(parent, &name, Body::Link(to))?;
+                kernel.tell(self.by, &Effect::Made { folder: parent, name: &name, node });
+                Ok(())
+            },
+        )
     }
 }

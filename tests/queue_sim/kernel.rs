@@ -190,6 +190,7 @@ impl Kernel {
     pub(crate) fn kill(&mut self, process: usize) {
         self.processes[process].lives = false;
         self.oracle.process_died(process);
+        self.tree.forget_failed_syncs();
         for handle in 0..self.opened.len() {
             if let Some(opened) = &mut self.opened[handle]
                 && opened.process == process

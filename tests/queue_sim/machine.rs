@@ -57,7 +57,8 @@ impl Simulated {
     }
 
     fn opened(&self, place: &Place<'_>, how: Opening) -> Answer<Box<dyn OpenFile>> {
-        let kind = if matches!(how, Opening::Read | Opening::Write) { Call::Open } else { Call::Make };
+        let kind =
+            if matches!(how, Opening::Read | Opening::Write) { Call::Open } else { Call::Make };
         let by = self.by;
         let number = self.call(
             kind,
@@ -150,9 +151,11 @@ impl Machine for Simulated {
         let names = match names {
             Err(Errno::INTR) => {
                 half = true;
-                self.call(Call::List, |_| "list half".to_owned(), |kernel, _| {
-                    deeds::list(kernel, folder)
-                })?
+                self.call(
+                    Call::List,
+                    |_| "list half".to_owned(),
+                    |kernel, _| deeds::list(kernel, folder),
+                )?
             }
             names => names?,
         };

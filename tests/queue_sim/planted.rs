@@ -25,6 +25,8 @@ pub(crate) enum Plant {
     BlindToHolds,
     /// `.state` is written in its place.
     InPlace,
+    /// Whoever locks an order takes its hold away.
+    Unholds,
     /// All files look like the same one.
     OneStamp,
     /// Symbolic links are followed.
@@ -43,7 +45,7 @@ pub(crate) enum Plant {
 
 impl Plant {
     /// Each with the promises one of which has to be seen broken.
-    pub(crate) const ALL: [(Self, &'static [u8]); 18] = [
+    pub(crate) const ALL: [(Self, &'static [u8]); 19] = [
         (Self::LosesOrders, &[1]),
         (Self::FarMove, &[2]),
         (Self::DeadToAll, &[3]),
@@ -55,7 +57,8 @@ impl Plant {
         (Self::Miscounts, &[9]),
         (Self::BlindToHolds, &[10]),
         (Self::InPlace, &[11]),
-        (Self::OneStamp, &[12]),
+        (Self::Unholds, &[12]),
+        (Self::OneStamp, &[12, 18]),
         (Self::FollowsLinks, &[13]),
         (Self::NoUndertaker, &[14]),
         (Self::LateError, &[15]),

@@ -194,7 +194,9 @@ impl Tree {
     }
 
     fn number(&mut self) -> u64 {
-        if self.reuse && let Some(number) = self.free.pop() {
+        if self.reuse
+            && let Some(number) = self.free.pop()
+        {
             return number;
         }
         self.next += 1;
@@ -210,7 +212,14 @@ impl Tree {
             return Err(Errno::EXIST);
         }
         let number = self.number();
-        self.inodes.push(Inode { body, number, links: 0, opens: 0, born: self.now, parent: folder });
+        self.inodes.push(Inode {
+            body,
+            number,
+            links: 0,
+            opens: 0,
+            born: self.now,
+            parent: folder,
+        });
         let node = self.inodes.len() - 1;
         self.change(vec![part(folder, name, Some(node))], vec![node]);
         Ok(node)
@@ -346,6 +355,16 @@ impl Tree {
         }
     }
 
+    /// Whoever met a failed sync died of something else before it could do anything about it: two faults in one breath,
+    /// which is more than is promised for. The next sync writes everything out.
+    pub(crate) fn forget_failed_syncs(&mut self) {
+        for inode in &mut self.inodes {
+            if let Body::File(file) = &mut inode.body {
+                file.dirty = true;
+            }
+        }
+    }
+
     /// Makes the names in a folder survive power loss.
     pub(crate) fn sync_folder(&mut self, node: Node) {
         if self.mode == Mode::Journal {
@@ -413,9 +432,8 @@ impl Change {
     pub(crate) fn needs(&self, earlier: &Self, mode: Mode) -> bool {
         let same_node = self.nodes.iter().any(|node| earlier.nodes.contains(node));
         let mut parts = self.parts.iter();
-        let mut same_folder = || {
-            parts.any(|own| earlier.parts.iter().any(|part| part.folder == own.folder))
-        };
+        let mut same_folder =
+            || parts.any(|own| earlier.parts.iter().any(|part| part.folder == own.folder));
         same_node || mode != Mode::Writeback && same_folder()
     }
 }

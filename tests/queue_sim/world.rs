@@ -209,7 +209,9 @@ impl World {
         let mut kernel = self.locked();
         let longer = length.saturating_mul(PAUSES_ARE_LONGER).as_nanos();
         kernel.elapsed += u64::try_from(longer).unwrap_or(u64::MAX / 4);
-        if !kernel.ghost(by) && let Some(next) = kernel.next_after(by.slot) {
+        if !kernel.ghost(by)
+            && let Some(next) = kernel.next_after(by.slot)
+        {
             drop(self.hand_over(kernel, by.slot, next));
         }
     }
@@ -265,6 +267,7 @@ impl Kernel {
         let error = slot.failing.filter(|&error| can_meet(kind, error))?;
         slot.failing = None;
         self.counts.errors += 1;
+        self.oracle.sync_failed |= kind == Call::Sync;
         self.oracle.disturbed |= error != Errno::NOSPC;
         Some(error)
     }

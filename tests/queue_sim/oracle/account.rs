@@ -9,6 +9,8 @@ pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) node: Node,
     pub(crate) book: Book,
+    /// Which actor wrote into its journal last, and how long that was before.
+    pub(crate) last_write: Option<(usize, usize)>,
     /// Something of it was acknowledged: it must be there from now on.
     pub(crate) known: bool,
     /// What was acknowledged of its journal.
@@ -19,8 +21,14 @@ pub(crate) struct Account {
     pub(crate) request: Vec<u8>,
     /// True or false when a hold, or its end, was acknowledged and nobody touched it since.
     pub(crate) hold: Option<bool>,
+    /// The reason of the hold that was acknowledged.
+    pub(crate) reason: Vec<u8>,
     /// The `.state` that a person wrote and the journal does not know of.
     pub(crate) edit: Option<Node>,
+    /// The `.state` that a person wrote or is writing.
+    pub(crate) by_hand: Option<Node>,
+    /// What a person wrote into `.state` is on record and not acknowledged yet.
+    pub(crate) edit_recorded: bool,
     /// The `.state` that each move replaces, by the move's number.
     pub(crate) replaced: Vec<(u64, Option<Node>)>,
     /// A person touched this since everything was last durable.
@@ -69,7 +77,9 @@ impl Account {
         let Some(last) = self.book.last_move() else { return false };
         let replaced = self.replaced.iter().rev().find(|(seq, _)| *seq == last.seq);
         let old = replaced.and_then(|(_, old)| *old);
-        old.is_some() && tree.find(self.node, ".state") == old && self.word(tree) == Some(&last.from)
+        old.is_some()
+            && tree.find(self.node, ".state") == old
+            && self.word(tree) == Some(&last.from)
     }
 
     /// Where it stands: what a reader is to be told.
@@ -106,13 +116,22 @@ impl Account {
         self.book = Book::read(tree.bytes_of(self.node, "events.jsonl").unwrap_or_default());
     }
 
-    /// What is on record now was acknowledged.
-    pub(crate) fn seal(&mut self, tree: &Tree) {
+    /// What is on record up to the line `seq` was acknowledged. What stands behind it may still be unsynced.
+    pub(crate) fn seal(&mut self, tree: &Tree, seq: u64) {
         self.known = true;
         self.touched.made = false;
+        if std::mem::take(&mut self.edit_recorded) {
+            // What a person wrote is on record, and acknowledged with it.
+            self.touched.state = false;
+        }
         let journal = tree.bytes_of(self.node, "events.jsonl").unwrap_or_default();
-        self.sealed = journal[..self.book.good.min(journal.len())].to_vec();
-        self.generation = self.generation.max(self.book.highest);
+        let count = usize::try_from(seq).unwrap_or(0).min(self.book.lines.len());
+        let end = count.checked_sub(1).map_or(0, |last| self.book.ends[last]);
+        if end > self.sealed.len() {
+            self.sealed = journal[..end.min(journal.len())].to_vec();
+        }
+        let given_out = self.book.lines[..count].iter().map(|line| line.generation).max();
+        self.generation = self.generation.max(given_out.unwrap_or(0));
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the queue is asked for and what it answers. An answer is an acknowledgement: from then on it is held to it.
 
+use super::Oracle;
 use super::account::{Account, since};
 use super::book::Line;
-use super::Oracle;
 use crate::queue_sim::tree::Tree;
 
 /// What an actor asks the queue for. `why` is used once only, so that what was written for it is known by it.
@@ -37,23 +37,6 @@ impl Asked {
             | Self::Look { since, .. }
             | Self::List { since } => *since,
             _ => 0,
-        }
-    }
-
-    /// True for a line that was written for this.
-    pub(crate) fn wrote(&self, line: &Line) -> bool {
-        match self {
-            Self::Claim { session, .. } => line.session == *session,
-            Self::Move { why, .. }
-            | Self::Release { why, .. }
-            | Self::Note { why, .. }
-            | Self::Hold { why, .. }
-            | Self::Kick { why, .. } => line.why == *why,
-            Self::Archive { .. } => line.kind == "archive",
-            Self::Unhold { .. } => line.kind == "unhold",
-            Self::Recover { .. } => line.kind == "orphan",
-            Self::Drop { .. } | Self::GiveBack => line.kind == "release",
-            _ => false,
         }
     }
 }
@@ -98,20 +81,21 @@ impl Oracle {
                 Asked::Move { id, why, .. } | Asked::Release { id, why } | Asked::Note { id, why },
                 Told::Lost | Told::Failed { full: true },
             ) => self.must_not_have(id, why, told),
-            (Asked::Hold { id, .. }, Told::Done) => self.set_hold(tree, id, true),
-            (Asked::Unhold { id }, Told::Done) => self.set_hold(tree, id, false),
+            (Asked::Hold { id, why }, Told::Done) => self.set_hold(tree, id, Some(why)),
+            (Asked::Unhold { id }, Told::Done) => self.set_hold(tree, id, None),
             (Asked::Kick { id, why }, Told::Done) => self.must_have(tree, id, why, 7),
             (Asked::Archive { id }, Told::Done) => self.archived(id),
             (Asked::Create { id }, Told::Done) => self.created(tree, id),
             (Asked::CreateAll { ids }, Told::Done) => {
                 ids.iter().for_each(|id| {
                     self.created(tree, id);
-                    self.set_hold(tree, id, true);
+                    self.set_hold(tree, id, Some("imported"));
                 });
             }
+            (Asked::CreateAll { .. }, Told::Failed { .. }) => self.none_was_made(slot),
             (Asked::Recover { .. }, Told::Recovered(ids)) => {
                 for id in ids {
-                    self.seal(tree, id, |_| true);
+                    self.seal(tree, id, |line| line.kind == "orphan");
                 }
             }
             (Asked::Look { id, since }, Told::Seen(seen)) => self.seen(id, *since, seen.as_ref()),
@@ -122,10 +106,16 @@ impl Oracle {
         }
     }
 
-    /// What is on record of an order was acknowledged. False when no order of that name is as `which` says.
-    fn seal(&mut self, tree: &Tree, id: &str, which: impl Fn(&Account) -> bool) -> bool {
-        let found = self.accounts.values_mut().find(|own| own.name == id && which(own));
-        found.map(|account| account.seal(tree)).is_some()
+    /// The last line of an order that is as `which` says was acknowledged, and all before it. False when there is none.
+    fn seal(&mut self, tree: &Tree, id: &str, which: impl Fn(&Line) -> bool) -> bool {
+        for account in self.accounts.values_mut().filter(|own| own.name == id) {
+            let line = account.book.lines.iter().rev().find(|line| which(line));
+            if let Some(seq) = line.map(|line| line.seq) {
+                account.seal(tree, seq);
+                return true;
+            }
+        }
+        false
     }
 
     fn wild(&self, id: &str) -> bool {
@@ -135,9 +125,12 @@ impl Oracle {
     }
 
     fn must_have(&mut self, tree: &Tree, id: &str, why: &str, promise: u8) {
-        let found = self.seal(tree, id, |own| own.book.with_reason(why).is_some());
+        let found = self.seal(tree, id, |line| line.why == why);
         if !found && !self.wild(id) {
-            self.blame(promise, format!("{why} of {id} was acknowledged, and its journal has it not"));
+            self.blame(
+                promise,
+                format!("{why} of {id} was acknowledged, and its journal has it not"),
+            );
         }
     }
 
@@ -165,41 +158,68 @@ impl Oracle {
         match (own, claim) {
             (Some(own), Some(line)) => {
                 if line.generation != generation {
-                    let what = format!("{id} was claimed under {}, and the answer was {generation}", line.generation);
+                    let what = format!(
+                        "{id} was claimed under {}, and the answer was {generation}",
+                        line.generation
+                    );
                     return self.blame(4, what);
                 }
                 let same = own.book.open.as_ref().is_some_and(|open| open.generation == generation);
                 let ours = (own.book.setbacks, own.book.crashes);
                 if same && ours != counted {
-                    return self.blame(9, format!("{id} has {ours:?} setbacks and crashes, and {counted:?} were told"));
+                    return self.blame(
+                        9,
+                        format!(
+                            "{id} has {ours:?} setbacks and crashes, and {counted:?} were told"
+                        ),
+                    );
                 }
-                self.seal(tree, id, has);
+                self.seal(tree, id, |line| line.session == session && line.kind == "claim");
             }
             _ if self.wild(id) => {}
-            _ => self.blame(3, format!("{id} was claimed under {generation}, and its journal does not say so")),
+            _ => self.blame(
+                3,
+                format!("{id} was claimed under {generation}, and its journal does not say so"),
+            ),
         }
     }
 
-    fn set_hold(&mut self, tree: &Tree, id: &str, held: bool) {
+    fn set_hold(&mut self, tree: &Tree, id: &str, why: Option<&str>) {
+        let kind = if why.is_some() { "hold" } else { "unhold" };
+        self.seal(tree, id, |line| line.kind == kind && why.is_none_or(|why| line.why == why));
         let there = tree.find(self.queue, id);
         let Some(account) = there.and_then(|node| self.accounts.get_mut(&node)) else { return };
-        let is = tree.find(account.node, ".hold").is_some();
-        // A person may have been faster; then it is theirs.
-        if is == held && !account.touched.hold {
-            account.hold = Some(held);
+        let text = tree.bytes_of(account.node, ".hold");
+        // Somebody may have been faster; then it is theirs.
+        let ours = text.is_none() == why.is_none()
+            && text.zip(why).is_none_or(|(text, why)| text.starts_with(why.as_bytes()));
+        if ours && !account.touched.hold {
+            account.hold = Some(why.is_some());
+            account.reason = text.unwrap_or_default().to_vec();
         }
-        account.seal(tree);
+    }
+
+    /// Several orders were to be made, and the answer was an error: those that were taken back stay away.
+    fn none_was_made(&mut self, slot: usize) {
+        let own = self.taken_back.iter_mut().filter(|one| one.slot == Some(slot));
+        own.for_each(|one| one.slot = None);
     }
 
     fn archived(&mut self, id: &str) {
-        let own = self.accounts.values_mut().find(|own| own.name == id && own.archived == Some(false));
+        let own =
+            self.accounts.values_mut().find(|own| own.name == id && own.archived == Some(false));
         if let Some(own) = own {
             own.archived = Some(true);
         }
     }
 
+    /// True when a person has removed an order of that name, or its journal.
+    fn taken_away(&self, id: &str) -> bool {
+        self.accounts.values().any(|own| own.name == id && own.ever_touched)
+    }
+
     fn created(&mut self, tree: &Tree, id: &str) {
-        if !self.seal(tree, id, |_| true) && !self.wild(id) {
+        if !self.seal(tree, id, |line| line.kind == "create") && !self.taken_away(id) {
             self.blame(1, format!("{id} was made, as the queue says, and is not there"));
         }
     }
@@ -208,15 +228,19 @@ impl Oracle {
     fn seen(&mut self, id: &str, from: u64, seen: Option<&(String, bool)>) {
         let own: Vec<&Account> = self.accounts.values().filter(|own| own.name == id).collect();
         let fits = match seen {
-            None => own.is_empty() || own.iter().any(|own| since(&own.there, from).any(|there| !there)),
+            None => {
+                own.is_empty() || own.iter().any(|own| since(&own.there, from).any(|there| !there))
+            }
             Some((state, held)) => own.iter().any(|own| {
                 since(&own.words, from).any(|word| word == state)
-                    && (since(&own.holds, from).any(|hold| hold == held) || *held && own.ever_touched)
+                    && (since(&own.holds, from).any(|hold| hold == held)
+                        || *held && own.ever_touched)
             }),
         };
         let rewritten = own.iter().any(|own| own.ever_touched);
         if !fits && !rewritten && !self.disturbed {
-            let stood: Vec<_> = own.iter().map(|own| (&own.words, &own.holds, &own.there)).collect();
+            let stood: Vec<_> =
+                own.iter().map(|own| (&own.words, &own.holds, &own.there)).collect();
             let what = format!("{id} was seen as {seen:?}, and stood {stood:?}");
             self.blame(11, what);
         }
@@ -224,17 +248,22 @@ impl Oracle {
 
     fn listed(&mut self, tree: &Tree, from: u64, ids: &[String], strange: &[String]) {
         for account in self.accounts.values() {
-            let always = since(&account.there, from).all(|there| *there) && !account.there.is_empty();
+            let always =
+                since(&account.there, from).all(|there| *there) && !account.there.is_empty();
             let here = tree.find(self.queue, &account.name) == Some(account.node);
             if always && here && !ids.contains(&account.name) {
                 let what = format!("{} is there, and the list has it not", account.name);
                 return self.blame(11, what);
             }
         }
-        let known = |name: &String| !self.accounts.values().any(|own| own.name == *name);
-        if let Some(name) = strange.iter().find(|name| !known(name) && !self.disturbed)
-            && !self.accounts.values().any(|own| own.name == *name && own.ever_touched)
-        {
+        // What is no folder any more is strange, and rightly.
+        let is_order = |name: &str| {
+            let there = tree.find(self.queue, name);
+            let account = there.and_then(|node| self.accounts.get(&node));
+            account.is_some_and(|account| !account.ever_touched)
+        };
+        let wrong = strange.iter().find(|name| is_order(name) && !self.disturbed).cloned();
+        if let Some(name) = wrong {
             self.blame(11, format!("the order {name} was listed as strange"));
         }
     }

@@ -29,6 +29,8 @@ pub(crate) struct Open {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Book {
     pub(crate) lines: Vec<Line>,
+    /// Where each of them ends.
+    pub(crate) ends: Vec<usize>,
     /// Bytes up to the end of the last good line.
     pub(crate) good: usize,
     /// A bad line with good ones behind it, or one out of order.
@@ -65,6 +67,7 @@ impl Book {
                 break;
             }
             self.good += end + 1;
+            self.ends.push(self.good);
             self.add(line);
         }
         first..self.lines.len()

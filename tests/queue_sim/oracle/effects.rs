@@ -1,7 +1,7 @@
 //! What may be done to the disk, and by whom. What the queue does is judged; what people do by hand is remembered.
 
 use super::account::Account;
-use super::{Area, Asked, Effect, Oracle};
+use super::{Area, Asked, Effect, Oracle, TakenBack};
 use crate::queue_sim::tree::{Body, Node, Tree};
 use crate::queue_sim::world::Caller;
 
@@ -49,7 +49,10 @@ impl Oracle {
         match self.area(tree, folder) {
             Area::Outside | Area::Queue => {
                 let path = tree.path_of(folder);
-                self.blame(if folder == self.queue { 16 } else { 13 }, format!("removed {path}/{name}"));
+                self.blame(
+                    if folder == self.queue { 16 } else { 13 },
+                    format!("removed {path}/{name}"),
+                );
             }
             Area::Floor(part) => {
                 if ["", "archive", "sessions"].contains(&part.as_str()) {
@@ -77,7 +80,10 @@ impl Oracle {
             ".hold" => {
                 let wanted = matches!(asked, Some(Asked::Unhold { id, .. }) if *id == of);
                 if !wanted {
-                    self.blame(12, format!("the hold of {of} was taken away, and nobody asked for it"));
+                    self.blame(
+                        12,
+                        format!("the hold of {of} was taken away, and nobody asked for it"),
+                    );
                 }
             }
             _ => self.blame(16, format!("{name} of {of} was removed")),
@@ -104,7 +110,7 @@ impl Oracle {
             }
             (Area::Floor(part), Area::Queue) if part == "tmp" => self.arrived(tree, to.1, node),
             (Area::Queue, Area::Floor(part)) => {
-                self.left(from.1, node, &part, asked.as_ref());
+                self.left(by.slot, from.1, node, &part, asked.as_ref());
             }
             (Area::Floor(one), Area::Floor(two)) => {
                 let hints = ["ready", "waiting", "tmp", "run", "workers", "rolls", "line"];
@@ -138,11 +144,14 @@ impl Oracle {
                 let word = account.word(tree).unwrap_or_default().to_owned();
                 let recorded = account.book.state.clone();
                 let put_back = account.edit.is_some() && account.edit == tree.find(order, ".state");
-                if word != recorded && !put_back {
-                    let what = format!("{of} was put into {word:?}, and its journal says {recorded:?}");
+                if word != recorded && !put_back && !account.touched.journal {
+                    let what =
+                        format!("{of} was put into {word:?}, and its journal says {recorded:?}");
                     self.blame(18, what);
                 } else if replaced.is_some() && account.edit == replaced {
-                    let what = format!("what a person wrote into .state of {of} was overwritten by {word}");
+                    let what = format!(
+                        "what a person wrote into .state of {of} was overwritten by {word}"
+                    );
                     self.blame(12, what);
                 }
             }
@@ -159,7 +168,14 @@ impl Oracle {
         }
     }
 
-    fn exchanged(&mut self, tree: &Tree, from: (Node, &str), to: (Node, &str), new: Node, old: Node) {
+    fn exchanged(
+        &mut self,
+        tree: &Tree,
+        from: (Node, &str),
+        to: (Node, &str),
+        new: Node,
+        old: Node,
+    ) {
         let Some(account) = self.accounts.get(&to.0) else {
             return self.blame(16, format!("{} and {} changed places", from.1, to.1));
         };
@@ -169,6 +185,9 @@ impl Oracle {
         }
         // One that puts a person's file back is fine; it is the person's word that stands there then.
         let word = account.word(tree).unwrap_or_default();
+        if account.touched.journal || account.by_hand == Some(new) {
+            return;
+        }
         if account.edit != Some(new) && account.edit != Some(old) && word != recorded {
             let what = format!("{of} was put into {word:?}, and its journal says {recorded:?}");
             self.blame(18, what);
@@ -189,7 +208,7 @@ impl Oracle {
     }
 
     /// An order was taken out of the queue.
-    fn left(&mut self, name: &str, node: Node, part: &str, asked: Option<&Asked>) {
+    fn left(&mut self, slot: usize, name: &str, node: Node, part: &str, asked: Option<&Asked>) {
         let step = self.step;
         let Some(account) = self.accounts.get_mut(&node) else {
             return self.blame(16, format!("{name} was moved to .floor/{part}, and is no order"));
@@ -204,8 +223,15 @@ impl Oracle {
                     self.blame(1, format!("{name} was taken back after it was acknowledged"));
                 }
                 self.accounts.remove(&node);
+                let (name, slot) = (name.to_owned(), Some(slot));
+                self.taken_back.push(TakenBack { node, name, slot });
             }
-            _ => self.blame(1, format!("{name} was moved to .floor/{part}, and nobody asked for it")),
+            _ => {
+                self.blame(
+                    1,
+                    format!("{name} was moved to .floor/{part}, and nobody asked for it"),
+                );
+            }
         }
     }
 
@@ -234,11 +260,16 @@ impl Oracle {
         let left = tree.file(node).map_or(0, |file| file.bytes.len());
         let (name, good) = (account.name.clone(), account.book.good);
         let sealed = account.sealed.len();
-        let last = account.book.lines.last();
-        let own = last.is_some_and(|line| self.asked[by.slot].as_ref().is_some_and(|a| a.wrote(line)));
+        // What it has just written and could not sync, an actor may take back.
+        let own = account.last_write.is_some_and(|(slot, from)| slot == by.slot && left >= from);
         account.reread(tree);
         if left < sealed && before.starts_with(&account.sealed) {
-            self.blame(7, format!("the journal of {name} was cut to {left} bytes, {sealed} of it are acknowledged"));
+            self.blame(
+                7,
+                format!(
+                    "the journal of {name} was cut to {left} bytes, {sealed} of it are acknowledged"
+                ),
+            );
         } else if left < good && !own {
             self.blame(16, format!("good lines of the journal of {name} were cut off"));
         }
@@ -294,7 +325,9 @@ impl Oracle {
     /// Something left the folder of the orders by hand.
     fn went(&mut self, folder: Node, node: Node) {
         let step = self.step;
-        if folder == self.queue && let Some(account) = self.accounts.get_mut(&node) {
+        if folder == self.queue
+            && let Some(account) = self.accounts.get_mut(&node)
+        {
             (account.touched.place, account.ever_touched, account.removed) = (true, true, true);
             account.watch_place(false, step);
         }
@@ -307,9 +340,10 @@ impl Oracle {
         account.ever_touched = true;
         match name {
             ".state" => {
-                account.touched.state = true;
+                (account.touched.state, account.edit_recorded) = (true, false);
                 // An empty one is no word yet: the first half of an `echo`.
                 let written = account.word(tree).is_some();
+                account.by_hand = tree.find(folder, ".state");
                 account.edit = tree.find(folder, ".state").filter(|_| written);
             }
             // Written while it was swapped: nobody can tell which was first.

@@ -41,12 +41,16 @@ impl Oracle {
             account.reread(tree);
         }
         let was_damaged = account.book.damaged;
+        account.last_write = Some((by.slot, account.book.good));
         let mut book = account.book.clone();
         let lines = account.book.read_on(bytes);
         let (damaged, written) = (account.book.damaged, account.book.lines[lines.clone()].to_vec());
         let (name, touched) = (account.name.clone(), account.touched.journal);
         if damaged && !was_damaged && !touched {
-            return self.blame(5, format!("the journal of {name} was damaged by what was written behind it"));
+            return self.blame(
+                5,
+                format!("the journal of {name} was damaged by what was written behind it"),
+            );
         }
         for (at, line) in written.into_iter().enumerate() {
             let before = Before {
@@ -87,20 +91,25 @@ impl Oracle {
         first: bool,
     ) {
         let name = self.accounts[&folder].name.clone();
-        let said = format!("{name}: {} {} gen {} {}", line.seq, line.kind, line.generation, line.worker);
+        let said =
+            format!("{name}: {} {} gen {} {}", line.seq, line.kind, line.generation, line.worker);
         match line.kind.as_str() {
             "claim" => self.judge_claim(tree, by, folder, before, line, first),
             "advance" | "bury" => self.judge_move(tree, by, folder, before, line),
             "release" | "note" => {
                 if !matches(before, line) {
-                    self.blame(4, format!("{said} was written, and {:?} is the open claim", before.open));
+                    self.blame(
+                        4,
+                        format!("{said} was written, and {:?} is the open claim", before.open),
+                    );
                 }
             }
             "orphan" => self.judge_orphan(by, before, line, &said),
             "manual" => self.judge_manual(tree, folder, line, &said),
             "kick" => {
                 self.replaced(tree, folder, line);
-                let wanted = matches!(&self.asked[by.slot], Some(Asked::Kick { id, .. }) if *id == name);
+                let wanted =
+                    matches!(&self.asked[by.slot], Some(Asked::Kick { id, .. }) if *id == name);
                 if !wanted {
                     self.blame(12, format!("{said}, and nobody asked for it"));
                 }
@@ -134,7 +143,8 @@ impl Oracle {
         first: bool,
     ) {
         let account = &self.accounts[&folder];
-        let said = format!("{} was claimed by {} under {}", account.name, line.worker, line.generation);
+        let said =
+            format!("{} was claimed by {} under {}", account.name, line.worker, line.generation);
         let asked = self.asked[by.slot].clone();
         let since = asked.as_ref().map_or(self.step, Asked::since);
         let held = account.holds.last().is_some_and(|(step, held)| *held && *step < since);
@@ -143,7 +153,10 @@ impl Oracle {
         let own = self.workers.iter().any(|w| w.name == line.worker && w.process == by.process);
         let mut faults = Vec::new();
         if let Some(open) = &before.open {
-            faults.push((3, format!("{said} while {} has it under {}", open.worker, open.generation)));
+            faults.push((
+                3,
+                format!("{said} while {} has it under {}", open.worker, open.generation),
+            ));
         }
         if line.generation <= before.highest.max(account.generation) {
             let highest = before.highest.max(account.generation);
@@ -169,9 +182,10 @@ impl Oracle {
     fn judge_move(&mut self, tree: &Tree, by: Caller, folder: Node, before: &Before, line: &Line) {
         self.replaced(tree, folder, line);
         let name = self.accounts[&folder].name.clone();
-        let said = format!("{name} was moved from {} to {} under {}", line.from, line.to, line.generation);
+        let said =
+            format!("{name} was moved from {} to {} under {}", line.from, line.to, line.generation);
         if !matches(before, line) {
-            return self.blame(4, format!("{said} by {}; open is {:?}", line.worker, before.open));
+            self.blame(4, format!("{said} by {}; open is {:?}", line.worker, before.open));
         }
         if before.moved_under.contains(&line.generation) {
             self.blame(6, format!("{said} for the second time"));
@@ -211,7 +225,7 @@ impl Oracle {
         let caused = touched.state || touched.journal || touched.place || touched.made;
         let word = account.word(tree).map_or_else(|| "NEW".to_owned(), str::to_owned);
         let edited_since = account.touched.state;
-        account.edit = None;
+        (account.edit, account.edit_recorded) = (None, word == line.to);
         // The first line of a journal: there was none, which only a person can have brought about.
         let adopted = line.seq == 1 && account.sealed.is_empty();
         if !caused && !adopted {

@@ -22,15 +22,41 @@ use super::world::Caller;
 /// A change of the disk that somebody made.
 #[derive(Debug)]
 pub(crate) enum Effect<'a> {
-    Made { folder: Node, name: &'a str, node: Node },
-    Removed { folder: Node, name: &'a str, node: Node },
-    Renamed { from: (Node, &'a str), to: (Node, &'a str), node: Node, replaced: Option<Node> },
+    Made {
+        folder: Node,
+        name: &'a str,
+        node: Node,
+    },
+    Removed {
+        folder: Node,
+        name: &'a str,
+        node: Node,
+    },
+    Renamed {
+        from: (Node, &'a str),
+        to: (Node, &'a str),
+        node: Node,
+        replaced: Option<Node>,
+    },
     /// `node` was at `from` and is at `to` now, and `there` the other way round.
-    Exchanged { from: (Node, &'a str), to: (Node, &'a str), node: Node, there: Node },
-    Wrote { node: Node },
-    Cut { node: Node, before: &'a [u8] },
+    Exchanged {
+        from: (Node, &'a str),
+        to: (Node, &'a str),
+        node: Node,
+        there: Node,
+    },
+    Wrote {
+        node: Node,
+    },
+    Cut {
+        node: Node,
+        before: &'a [u8],
+    },
     /// A path was followed through a symbolic link.
-    Followed { folder: Node, name: &'a str },
+    Followed {
+        folder: Node,
+        name: &'a str,
+    },
 }
 
 impl Effect<'_> {
@@ -67,6 +93,15 @@ pub(crate) struct Worker {
     pub(crate) buried: bool,
 }
 
+/// An order that was made together with others, and taken back.
+#[derive(Debug, Clone)]
+pub(crate) struct TakenBack {
+    pub(crate) node: Node,
+    pub(crate) name: String,
+    /// The actor that has not been told yet.
+    pub(crate) slot: Option<usize>,
+}
+
 /// Where in the queue something is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Area {
@@ -88,10 +123,13 @@ pub(crate) struct Oracle {
     pub(crate) workers: Vec<Worker>,
     /// What each actor has asked the queue for and was not told yet.
     pub(crate) asked: Vec<Option<Asked>>,
+    pub(crate) taken_back: Vec<TakenBack>,
     pub(crate) broken: Option<Broken>,
     pub(crate) step: u64,
     /// The system gave errors other than one of a full disk.
     pub(crate) disturbed: bool,
+    /// A sync failed, and somebody may have had to leave it at that.
+    pub(crate) sync_failed: bool,
     /// Promises that are not judged: one at a time is shrunk to.
     pub(crate) deaf_to: Vec<u8>,
 }

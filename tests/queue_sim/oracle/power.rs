@@ -1,7 +1,7 @@
 //! What has to be there after a power cut: everything that was acknowledged.
 
-use super::account::{Account, Touched};
 use super::Oracle;
+use super::account::{Account, Touched};
 use crate::queue_sim::tree::{Node, Tree};
 
 impl Oracle {
@@ -15,6 +15,15 @@ impl Oracle {
             let Some(mut account) = self.accounts.remove(&node) else { continue };
             if self.is_left(tree, &mut account) {
                 self.accounts.insert(node, account);
+            }
+        }
+        for one in std::mem::take(&mut self.taken_back) {
+            let there = tree.find(self.queue, &one.name) == Some(one.node);
+            if there && one.slot.is_none() && !self.sync_failed {
+                self.blame(
+                    7,
+                    format!("{} was not made, as the queue said, and is there again", one.name),
+                );
             }
         }
         // What people made by hand and nobody acknowledged may be there or not.
@@ -36,14 +45,18 @@ impl Oracle {
         let (name, node) = (account.name.clone(), account.node);
         let here = tree.find(self.queue, &name) == Some(node);
         let put_away = self.in_archive(tree, node);
-        let free = account.touched.place || account.touched.made || account.removed || !account.known;
+        let free =
+            account.touched.place || account.touched.made || account.removed || !account.known;
         let right = match account.archived {
             None => here,
             Some(false) => here || put_away,
             Some(true) => put_away,
         };
         if !right && !free {
-            self.blame(1, format!("{name} was acknowledged, and after the power cut it is not where it was"));
+            self.blame(
+                1,
+                format!("{name} was acknowledged, and after the power cut it is not where it was"),
+            );
         }
         if !here && !put_away {
             return false;
@@ -77,11 +90,13 @@ impl Oracle {
                 self.blame(7, format!("order.json of {name} was lost or torn"));
             }
         }
-        if let Some(held) = account.hold.filter(|_| !touched.hold && !touched.place && !touched.made)
+        if let Some(held) =
+            account.hold.filter(|_| !touched.hold && !touched.place && !touched.made)
             && tree.find(account.node, ".hold").is_some() != held
         {
             self.blame(7, format!("the hold of {name}, or its end ({held}), was lost"));
         }
+        self.reason_is_left(tree, account);
         let word = account.word(tree).map(str::to_owned);
         let agrees = word.as_ref().is_none_or(|word| *word == account.book.state)
             || account.to_be_applied(tree);
@@ -94,7 +109,21 @@ impl Oracle {
             account.edit = tree.find(account.node, ".state");
         } else if account.known {
             let recorded = &account.book.state;
-            self.blame(7, format!("{name} stands in {word:?} after the power cut, and its journal says {recorded}"));
+            self.blame(
+                7,
+                format!(
+                    "{name} stands in {word:?} after the power cut, and its journal says {recorded}"
+                ),
+            );
+        }
+    }
+
+    fn reason_is_left(&mut self, tree: &Tree, account: &Account) {
+        let left = tree.bytes_of(account.node, ".hold").unwrap_or_default();
+        let by_hand = account.touched.hold || account.touched.place || account.touched.made;
+        if account.hold == Some(true) && !by_hand && left != account.reason {
+            let name = &account.name;
+            self.blame(7, format!("the reason of the hold of {name} was lost or torn"));
         }
     }
 

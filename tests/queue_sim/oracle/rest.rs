@@ -17,7 +17,9 @@ impl Oracle {
             let account = self.accounts[&node].clone();
             let here = tree.find(self.queue, &account.name) == Some(node);
             let put_away = self.in_archive(tree, node);
-            if account.known && !account.removed && !account.touched.place && !(here || put_away) {
+            let by_hand = account.removed || account.touched.place;
+            let somewhere = here || put_away || by_hand;
+            if account.known && !somewhere {
                 self.blame(1, format!("{} was acknowledged and is nowhere", account.name));
             }
             if here && tree.find(node, ".hold").is_none() {
@@ -37,11 +39,13 @@ impl Oracle {
             self.blame(12, format!("what a person wrote into .state of {name} is gone"));
         }
         if let Some(open) = &account.book.open {
-            return self.blame(8, format!("{name} is still claimed by {}, which is dead", open.worker));
+            return self
+                .blame(8, format!("{name} is still claimed by {}, which is dead", open.worker));
         }
         if account.word(tree) != Some(account.book.state.as_str()) {
             let (word, state) = (account.word(tree), &account.book.state);
-            return self.blame(18, format!("{name} stands in {word:?}, and its journal says {state}"));
+            return self
+                .blame(18, format!("{name} stands in {word:?}, and its journal says {state}"));
         }
         let state = &account.book.state;
         if taken(state) && !self.has_marker(tree, name, state) {

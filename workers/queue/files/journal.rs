@@ -129,8 +129,7 @@ impl Journal {
     }
 
     /// Writes `entries` in one write and syncs them: once this returns `Ok` they survive power loss. Numbers and time
-    /// are filled in here. When the write fails the file is cut back to what it was. When the sync fails nobody knows
-    /// what is on disk: the next one to lock the order looks.
+    /// are filled in here. When the write or the sync fails the file is cut back to what it was.
     pub(super) fn append(&mut self, folder: &OrderFolder, entries: Vec<Entry>) -> Result<()> {
         let path = folder.path_of(JOURNAL);
         let file =
@@ -152,14 +151,19 @@ impl Journal {
             bytes.extend(line(&entry));
             numbered.push(entry);
         }
-        if let Err(error) = file.write(&bytes) {
+        let written = file.write(&bytes).map_err(|error| failed("write", &path, error));
+        // After a sync that failed nobody knows what is on disk, and another one would not tell: what was written is not to
+        // be believed by anybody.
+        let synced = written.and_then(|()| {
+            file.sync(SyncPoint::Journal).map_err(|error| failed("sync", &path, error))
+        });
+        if let Err(error) = synced {
             if let Err(error) = file.truncate(self.good_bytes) {
                 // Half a line stays: a torn tail, which the next writer cuts.
                 tracing::warn!(path = %path.display(), %error, "could not cut a failed write");
             }
-            return Err(failed("write", &path, error));
+            return Err(error);
         }
-        file.sync(SyncPoint::Journal).map_err(|error| failed("sync", &path, error))?;
         self.good_bytes += bytes.len() as u64;
         for entry in numbered {
             self.add(entry);
