@@ -116,7 +116,8 @@ fn orders_of(kept: &Kept, record: Option<Record>) -> BTreeSet<OrderId> {
     let mut orders: BTreeSet<OrderId> = record.into_iter().flat_map(|r| r.orders).collect();
     for part in ["tasks", "desks"] {
         let entries = std::fs::read_dir(kept.path.join(part)).into_iter().flatten().flatten();
-        orders.extend(entries.filter_map(|e| OrderId::parse(&e.file_name().to_string_lossy()).ok()));
+        orders
+            .extend(entries.filter_map(|e| OrderId::parse(&e.file_name().to_string_lossy()).ok()));
     }
     orders
 }
@@ -198,7 +199,9 @@ mod tests {
         /// Makes everything in these sessions old.
         fn age(&self, sessions: &[&SessionId]) {
             let then = SystemTime::now() - Duration::from_secs(3600);
-            for entry in sessions.iter().flat_map(|session| walkdir::WalkDir::new(self.path(session))) {
+            for entry in
+                sessions.iter().flat_map(|session| walkdir::WalkDir::new(self.path(session)))
+            {
                 let file = std::fs::File::open(entry.unwrap().path()).unwrap();
                 file.set_modified(then).unwrap();
             }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::operation::{OPERATIONS, Operation};
 use super::trace::{self, Point};
-use super::{Share, Tried, seed, try_all};
 use super::verdict::Scene;
+use super::{Share, Tried, seed, try_all};
 
 /// Points of a sample, and the longest it may take.
 const SAMPLE: usize = 150;
@@ -14,7 +14,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// How each call may fail. An interrupted call must be tried again, and so goes well in the end.
 const ERRORS: [(&str, &[&str]); 17] = [
-    ("openat", &["ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EACCES", "EIO", "EROFS", "ENOMEM", "EINTR"]),
+    (
+        "openat",
+        &["ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EACCES", "EIO", "EROFS", "ENOMEM", "EINTR"],
+    ),
     ("read", &["EIO", "EACCES", "ENOMEM", "EINTR"]),
     ("getdents64", &["EIO", "ENOMEM"]),
     ("newfstatat", &["EIO", "EACCES", "ENOMEM"]),

@@ -33,7 +33,8 @@ pub(super) fn scenario(limits: u32) -> String {
         "startup_ms = 30\nturn_ms = 150\njitter = 0.5\n\
          [[act]]\norder = \"*\"\nmisbehave = \"usage-limit\"\nreset_in_s = 4\ntimes = {limits}\n"
     );
-    let kinds = ["lie", "crash", "silent-exit", "garbage", "wrong-order", "grandchild", "no-result"];
+    let kinds =
+        ["lie", "crash", "silent-exit", "garbage", "wrong-order", "grandchild", "no-result"];
     for (at, kind) in kinds.iter().cycle().take(280).enumerate() {
         // Every ninth order of the first 2,500 meets one of these, once, at one of the stages.
         let (order, stage) = (at * 9 + 5, ["spec", "test", "implement", "playtest"][at % 4]);

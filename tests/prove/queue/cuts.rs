@@ -54,7 +54,9 @@ fn run(program: &str, args: &[&str]) -> Result<String, String> {
     let ran = ran.map_err(|error| format!("{program} can't be started: {error}"))?;
     match ran.status.success() {
         true => Ok(String::from_utf8_lossy(&ran.stdout).trim().to_owned()),
-        false => Err(format!("{program} {args:?}: {}", String::from_utf8_lossy(&ran.stderr).trim())),
+        false => {
+            Err(format!("{program} {args:?}: {}", String::from_utf8_lossy(&ran.stderr).trim()))
+        }
     }
 }
 
@@ -99,7 +101,11 @@ impl Disk {
         let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::EXCL;
         let mode = rustix::fs::Mode::empty();
         while let Err(error) = rustix::fs::open(self.device.as_str(), flags, mode) {
-            assert!(begun.elapsed() < Duration::from_secs(120), "{} stays in use: {error}", self.device);
+            assert!(
+                begun.elapsed() < Duration::from_secs(120),
+                "{} stays in use: {error}",
+                self.device
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -255,7 +261,8 @@ impl Life<'_> {
         let mut torn = 0;
         for order in orders {
             // Of two such tails the first would be followed by something.
-            if self.draw.u32(..3) > 0 || !journal::ends_whole(&order) || !journal::all_good(&order) {
+            if self.draw.u32(..3) > 0 || !journal::ends_whole(&order) || !journal::all_good(&order)
+            {
                 continue;
             }
             self.names += 1;

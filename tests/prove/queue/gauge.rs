@@ -43,7 +43,8 @@ pub(super) fn of(pid: u32) -> Option<(usize, u64)> {
 pub(super) fn below(folder: &Path) -> (usize, u64) {
     let files = walkdir::WalkDir::new(folder).into_iter().flatten();
     files.fold((0, 0), |(count, bytes), entry| {
-        let length = entry.metadata().map_or(0, |facts| if facts.is_file() { facts.len() } else { 0 });
+        let length =
+            entry.metadata().map_or(0, |facts| if facts.is_file() { facts.len() } else { 0 });
         (count + 1, bytes + length)
     })
 }

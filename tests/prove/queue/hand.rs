@@ -40,7 +40,10 @@ pub(super) const WAY: [State; 8] = [
 ];
 
 /// The queue as every hand and the oracle open it.
-pub(super) fn open(folder: &Path, without: Option<&str>) -> shopfloor::error::Result<Arc<FileQueue>> {
+pub(super) fn open(
+    folder: &Path,
+    without: Option<&str>,
+) -> shopfloor::error::Result<Arc<FileQueue>> {
     let options = Options { free_mib: 0, crash_backoff_secs: 0, ..Options::default() };
     careless::open(folder, options, without)
 }
@@ -48,7 +51,11 @@ pub(super) fn open(folder: &Path, without: Option<&str>) -> shopfloor::error::Re
 /// How a hand is started: on this queue, with its notes in `aside`.
 pub(super) fn start(queue: &Path, aside: &Path, seed: u64, without: Option<&str>) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["prove::queue::hand::it_works_until_it_is_killed", "--exact", "--test-threads=1"]);
+    command.args([
+        "prove::queue::hand::it_works_until_it_is_killed",
+        "--exact",
+        "--test-threads=1",
+    ]);
     command.env(QUEUE, queue).env(ASIDE, aside).env(SEED, seed.to_string());
     if let Some(point) = without {
         command.env(WITHOUT, point);
@@ -95,7 +102,8 @@ impl Hand {
 
     fn work(&mut self, mut claim: Claim) {
         loop {
-            let (id, generation, from) = (claim.id().clone(), claim.generation(), claim.state().clone());
+            let (id, generation, from) =
+                (claim.id().clone(), claim.generation(), claim.state().clone());
             self.say(&format!("claimed {id} {generation}"));
             let alone = self.alone(&id, generation);
             std::thread::sleep(Duration::from_micros(self.draw.u64(0..3000)));

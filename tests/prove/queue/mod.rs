@@ -39,7 +39,7 @@ fn now() -> u128 {
 fn could_run(programs: &[&str]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let there = |name: &&str| std::env::split_paths(&path).any(|folder| folder.join(name).exists());
-    rustix::process::geteuid().is_root() && programs.iter().all(|name| there(name))
+    rustix::process::geteuid().is_root() && programs.iter().all(there)
 }
 
 /// A file system of its own, gone with this value.

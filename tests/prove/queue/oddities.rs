@@ -150,11 +150,15 @@ fn a_dead_workers_number_is_taken_by_somebody_else() {
     }
     house.run("spec-worker", &["--until-idle"]);
     let moved = ids.iter().filter(|id| house.state(id) == "TESTS_PRE").count();
-    let alive = others.iter_mut().filter_map(|other| other.child.try_wait().unwrap().is_none().then_some(()));
+    let alive = others
+        .iter_mut()
+        .filter_map(|other| other.child.try_wait().unwrap().is_none().then_some(()));
     let alive = alive.count();
     row(
         "dead workers whose numbers other programs have by now",
-        &format!("{moved} of {count} orders taken back and done, {alive} of {count} programs unharmed"),
+        &format!(
+            "{moved} of {count} orders taken back and done, {alive} of {count} programs unharmed"
+        ),
         moved == count && alive == count,
     );
 }

@@ -81,7 +81,9 @@ impl Oracle {
             let words: Vec<&str> = line.split(' ').collect();
             let told = all.entry(words[2].to_owned()).or_default();
             // What was begun may have been done; what was told to be done in the dark was not told to anybody.
-            if ["created", "held", "unheld", "archived"].contains(&words[1]) && self.in_the_dark(&line) {
+            if ["created", "held", "unheld", "archived"].contains(&words[1])
+                && self.in_the_dark(&line)
+            {
                 continue;
             }
             match words[1] {
@@ -169,16 +171,21 @@ impl Oracle {
         wrong.extend(told.twice.iter().map(|what| format!("{id}: said twice: {what}")));
         for (kind, generation, rest) in &told.done {
             if !there.contains(&(kind.clone(), *generation, rest.clone())) {
-                wrong.push(format!("{id}: {kind} {generation} {rest} was acknowledged and is gone"));
+                wrong
+                    .push(format!("{id}: {kind} {generation} {rest} was acknowledged and is gone"));
             }
         }
         let seen = fs::read_to_string(self.aside.join("alone").join(id)).unwrap_or_default();
         if seen.parse().unwrap_or(0) > highest {
-            wrong.push(format!("{id}: generation {seen} was given out, the journal ends at {highest}"));
+            wrong.push(format!(
+                "{id}: generation {seen} was given out, the journal ends at {highest}"
+            ));
         }
         let hold = fs::read_to_string(place.join(".hold")).ok();
         match (&hold, told.hold) {
-            (Some(why), _) if why.trim() != person::WHY => wrong.push(format!("{id} is on hold: {}", why.trim())),
+            (Some(why), _) if why.trim() != person::WHY => {
+                wrong.push(format!("{id} is on hold: {}", why.trim()));
+            }
             (found, Some((true, held))) if found.is_some() != held => {
                 wrong.push(format!("{id}: a person was told it is held: {held}, and it is not so"));
             }
@@ -208,7 +215,8 @@ impl Oracle {
         }
         let archived = *place != self.queue.join(id);
         let ready = gauge::names(&self.queue.join(".floor/ready").join(word.trim()));
-        let marked = ready.iter().any(|marker| marker.splitn(3, '.').nth(2).is_some_and(|of| of == id));
+        let marked =
+            ready.iter().any(|marker| marker.splitn(3, '.').nth(2).is_some_and(|of| of == id));
         let held = place.join(".hold").exists();
         if !archived && !held && !marked && word.trim() != "READY_FOR_REVIEW" {
             wrong.push(format!("{id} is in {} and no marker says that it is ready", word.trim()));
@@ -226,7 +234,9 @@ impl Oracle {
             wrong.push(format!("recovery failed: {error}"));
         }
         match queue.sweep() {
-            Ok(swept) => wrong.extend(swept.broken.iter().map(|(id, why)| format!("{id} is broken: {why}"))),
+            Ok(swept) => {
+                wrong.extend(swept.broken.iter().map(|(id, why)| format!("{id} is broken: {why}")));
+            }
             Err(error) => wrong.push(format!("the sweep failed: {error}")),
         }
         wrong
@@ -239,9 +249,7 @@ fn in_words(entry: &Value) -> Option<(String, u64, String)> {
     let word = |field: &str| entry[field].as_str().unwrap_or("?").to_owned();
     Some(match entry["e"].as_str()? {
         "claim" => ("claimed".to_owned(), generation, String::new()),
-        "advance" => {
-            ("moved".to_owned(), generation, format!("{} {}", word("from"), word("to")))
-        }
+        "advance" => ("moved".to_owned(), generation, format!("{} {}", word("from"), word("to"))),
         "release" => ("released".to_owned(), generation, String::new()),
         _ => return None,
     })

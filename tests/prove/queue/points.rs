@@ -43,5 +43,10 @@ fn calls_of_operations_fail() {
         false => (Share::All, 3_000),
     };
     let begun = Instant::now();
-    tell("errno points: a call of an operation fails, by strace", least, begun, errors::fail_at(share));
+    tell(
+        "errno points: a call of an operation fails, by strace",
+        least,
+        begun,
+        errors::fail_at(share),
+    );
 }

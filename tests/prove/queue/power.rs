@@ -74,7 +74,10 @@ fn a_sync_that_is_left_out_is_found_out() {
         let run = run_of(&mut disk, kind, most, &mut draw, Some(point.name()));
         let (figure, good) = match (run.wrong.first(), reason(point)) {
             (Some(what), _) => (format!("found out after {} cuts: {what}", run.cuts), true),
-            (None, Some(why)) => (format!("not found out in {} cuts, as docs/reliability.md says: {why}", run.cuts), true),
+            (None, Some(why)) => (
+                format!("not found out in {} cuts, as docs/reliability.md says: {why}", run.cuts),
+                true,
+            ),
             (None, None) => (format!("NOT found out in {} cuts", run.cuts), false),
         };
         row(&format!("without the sync {point} (seed {seed})"), &figure, good);

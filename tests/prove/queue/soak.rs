@@ -210,7 +210,8 @@ impl Soak {
     /// Descriptors and memory of those that live, by process.
     fn usage(&self) -> Vec<(gauge::Process, usize, u64)> {
         let all = gauge::processes(&self.house).into_iter();
-        all.filter_map(|process| gauge::of(process.pid).map(|(fds, kib)| (process, fds, kib))).collect()
+        all.filter_map(|process| gauge::of(process.pid).map(|(fds, kib)| (process, fds, kib)))
+            .collect()
     }
 
     /// Keeps everything for who wants to see why.
@@ -271,7 +272,8 @@ fn floor_is_clean(soak: &Soak) {
         ),
         all / orders < 512 * 1024,
     );
-    let (trees, tmp) = (gauge::names(&soak.house.path("tmp")).len(), gauge::below(&soak.house.path("trees")).1);
+    let (trees, tmp) =
+        (gauge::names(&soak.house.path("tmp")).len(), gauge::below(&soak.house.path("trees")).1);
     row(
         "soak: left in the temporary folder, and bytes of worktrees",
         &format!("{trees}, {tmp}"),
@@ -306,9 +308,15 @@ fn nothing_is_lost_or_doubled_and_nothing_grows() {
     let twice = fs::read_to_string(soak.aside.path().join("alone/violations")).unwrap_or_default();
     found.violations.extend(twice.lines().map(|line| format!("two agents at once: {line}")));
     found.violations.iter().for_each(|violation| println!("VIOLATION {violation}"));
-    println!("soak: chaos: {:?}; {} starts, {} adds refused", chaos.done, soak.starts, soak.refused);
+    println!(
+        "soak: chaos: {:?}; {} starts, {} adds refused",
+        chaos.done, soak.starts, soak.refused
+    );
     row(
-        &format!("soak of {:.0} min: orders acknowledged, landed, FAILED, removed by hand", total.as_secs_f64() / 60.0),
+        &format!(
+            "soak of {:.0} min: orders acknowledged, landed, FAILED, removed by hand",
+            total.as_secs_f64() / 60.0
+        ),
         &format!(
             "{}, {}, {}, {}; {} violations",
             soak.ledger.orders.len(),

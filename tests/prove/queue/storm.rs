@@ -97,13 +97,8 @@ fn hands_are_killed_at_random_moments() {
         let memory = ((done / ROUND) % 2 == 1).then(|| Mount::in_memory(folder.path(), 512));
         let oracle = Oracle::set(&folder.path().join("queue"), aside.path());
         let begun = Instant::now();
-        let mut storm = Storm {
-            oracle: &oracle,
-            draw: &mut draw,
-            at_work: Vec::new(),
-            lives,
-            stops: 0,
-        };
+        let mut storm =
+            Storm { oracle: &oracle, draw: &mut draw, at_work: Vec::new(), lives, stops: 0 };
         let round = ROUND.min(kills - done);
         storm.rage(round);
         storm.end();

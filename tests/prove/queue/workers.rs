@@ -67,7 +67,8 @@ fn real_workers_are_killed_at_random_moments() {
     wrong.extend(ledger.open().iter().map(|id| format!("{id} never came to its end")));
     let twice = fs::read_to_string(house.path("alone/violations")).unwrap_or_default();
     wrong.extend(twice.lines().map(|line| format!("two agents at once: {line}")));
-    wrong.extend(left_over(&house.path("project")).iter().map(|process| format!("left: {process}")));
+    wrong
+        .extend(left_over(&house.path("project")).iter().map(|process| format!("left: {process}")));
     wrong.iter().for_each(|what| println!("WRONG {what}"));
     row(
         &format!("random kill -9 of {} real workers (seed {seed})", CREW.len()),

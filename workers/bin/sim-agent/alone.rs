@@ -19,7 +19,8 @@ pub(crate) fn lock(folder: Option<&Path>, job: &Job) -> Result<Option<File>, Str
         Err(TryLockError::WouldBlock) => {
             let line = format!("{} {} {}\n", job.order, job.stage, job.generation);
             let path = folder.join("violations");
-            let mut told = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+            let mut told =
+                OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
             told.write_all(line.as_bytes()).map_err(failed)?;
             Ok(None)
         }
