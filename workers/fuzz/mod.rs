@@ -28,9 +28,10 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "names", read: words::names, seeds: seeds::names },
     Target { name: "state", read: files::fuzzed::state, seeds: seeds::states },
+    Target { name: "queue-json", read: files::fuzzed::identity, seeds: seeds::identities },
     Target { name: "journal", read: files::fuzzed::journal, seeds: seeds::journals },
     Target { name: "order-json", read: words::request, seeds: seeds::requests },
     Target { name: "config", read: words::config, seeds: seeds::configs },

@@ -59,6 +59,13 @@ pub(super) fn states(_: &Path, _: Option<&Path>) -> Vec<Vec<u8>> {
     plain(&["NEW\n", "IMPL", "TESTS_PRE\r\n", "READY_FOR_REVIEW \t\n\n", "\u{feff}IMPL\n", "impl"])
 }
 
+pub(super) fn identities(_: &Path, _: Option<&Path>) -> Vec<Vec<u8>> {
+    plain(&[
+        r#"{"format":1,"queue":"1b4e28ba-2fa1-4d2b-883f-0016d3cca427","host":"h"}"#,
+        r#"{"format":2,"queue":"{1b4e28ba-2fa1-4d2b-883f-0016d3cca427}","host":""}"#,
+    ])
+}
+
 pub(super) fn journals(_: &Path, _: Option<&Path>) -> Vec<Vec<u8>> {
     let create = r#"{"v":1,"seq":1,"e":"create","gen":0,"to":"NEW","at":7,"id":"a"}"#;
     let claim = r#"{"v":1,"seq":2,"e":"claim","gen":1,"wid":"1-2-00000003","sid":"1b4e28ba-2fa1-4d2b-883f-0016d3cca427","from":"NEW","at":8}"#;

@@ -1,6 +1,9 @@
 //! What the fuzzer looks at in this room: parsers of what people and power cuts leave in an order's folder.
 
+use std::path::Path;
+
 use super::folder::Stamp;
+use super::identity::Identity;
 use super::journal::{self, Journal};
 use super::ready::Marker;
 use super::state_file::{self, Found};
@@ -15,6 +18,18 @@ pub(crate) fn state(data: &[u8]) {
         let blank = |rest: &[u8]| rest.iter().all(|byte| b" \t\r\n".contains(byte));
         assert!(rest.is_some_and(blank), "{state} was read from {data:?}");
         assert!(state.as_str().len() <= 32);
+    }
+}
+
+/// `queue.json`: the queue's id becomes the name of a folder.
+pub(crate) fn identity(data: &[u8]) {
+    let path = Path::new("queue.json");
+    if let Ok(identity) = Identity::parse(data, path) {
+        assert_eq!(Path::new(&identity.queue).components().count(), 1, "{}", identity.queue);
+        assert!(Path::new(&identity.queue).file_name().is_some());
+        let written = serde_json::to_vec(&identity).expect("an identity can be written");
+        let again = Identity::parse(&written, path).expect("what we write can be read");
+        assert_eq!(identity.queue, again.queue);
     }
 }
 

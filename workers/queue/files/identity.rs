@@ -59,12 +59,24 @@ impl Identity {
             }
             _ => failed("read", &path, error),
         })?;
+        let mut identity = Self::parse(&text, &path)?;
+        let now = site.machine.host();
+        if identity.host != now {
+            tracing::warn!(before = %identity.host, %now, "the queue was used on another machine before");
+            identity.host = now;
+            identity.put(site, Renaming::Replace)?;
+        }
+        Ok(identity)
+    }
+
+    /// Reads the text of `queue.json`; `path` is only for messages.
+    pub(super) fn parse(text: &[u8], path: &Path) -> Result<Self> {
         let unreadable = |error: serde_json::Error| {
             Error::new(Kind::Unfit, format!("failed to read {}", path.display()))
                 .caused_by(error)
                 .hint("it holds the queue's id: bring it back from a backup, or remove it and run `shopfloor init`")
         };
-        let Format { format } = serde_json::from_slice(&text).map_err(unreadable)?;
+        let Format { format } = serde_json::from_slice(text).map_err(unreadable)?;
         if format > FORMAT {
             return Err(Error::new(
                 Kind::Unfit,
@@ -76,16 +88,10 @@ impl Identity {
             )
             .hint("use the newer shopfloor that made it; nothing was changed"));
         }
-        let mut identity: Self = serde_json::from_slice(&text).map_err(unreadable)?;
+        let identity: Self = serde_json::from_slice(text).map_err(unreadable)?;
         uuid::Uuid::parse_str(&identity.queue).map_err(|error| {
             unreadable(serde::de::Error::custom(format!("its id is no UUID: {error}")))
         })?;
-        let now = site.machine.host();
-        if identity.host != now {
-            tracing::warn!(before = %identity.host, %now, "the queue was used on another machine before");
-            identity.host = now;
-            identity.put(site, Renaming::Replace)?;
-        }
         Ok(identity)
     }
 
