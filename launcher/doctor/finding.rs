@@ -77,6 +77,11 @@ impl Finding {
         Self { fix, ..self }
     }
 
+    /// True when it is about who may write into a folder.
+    pub(crate) fn is_about_rights(&self) -> bool {
+        matches!(self.kind, "open-to-others" | "foreign-owner")
+    }
+
     /// True for the same thing, however many of it there are by now.
     pub(crate) fn is_about(&self, other: &Self) -> bool {
         (self.kind, &self.place) == (other.kind, &other.place)

@@ -11,3 +11,4 @@ mod endings;
 mod watching;
 mod script;
 mod doctor;
+mod layouts;

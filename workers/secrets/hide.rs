@@ -11,9 +11,8 @@ use std::sync::{LazyLock, OnceLock};
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use secrets_scanner::Scanner;
 use serde_json::Value as Json;
-use toml::{Table, Value};
 
-use super::{Place, RULES, is_guess, places, ready, word};
+use super::{Place, SECTIONS, Section, is_guess, places, scanner_of};
 
 /// How often a text is looked through: one look tells no more than so many findings.
 const LOOKS: usize = 20;
@@ -118,9 +117,10 @@ fn without(text: &str, mut found: Vec<Place>) -> String {
 fn find(text: &str, guess: bool) -> Vec<Place> {
     let Some(all) = &*ALL else { return Vec::new() };
     let hits = all.keywords.find_overlapping_iter(text);
-    let rules: BTreeSet<usize> = hits.map(|hit| all.rule_of[hit.pattern().as_usize()]).collect();
+    let meant = hits.filter(|hit| may_be_meant(text, hit.start(), hit.end()));
+    let rules: BTreeSet<usize> = meant.map(|hit| all.rule_of[hit.pattern().as_usize()]).collect();
     let rules = rules.into_iter().map(|at| &all.rules[at]);
-    let found = rules.filter(|rule| guess || !rule.guess).filter_map(Rule::ready);
+    let found = rules.filter(|rule| guess || !is_guess(rule.section.id)).filter_map(Rule::ready);
     let mut found: Vec<Place> =
         found.flat_map(|scanner| places(scanner, "", text.as_bytes())).collect();
     found.extend(cut_key(text));
@@ -130,6 +130,26 @@ fn find(text: &str, guess: bool) -> Vec<Place> {
         place.from < place.to && !secret.contains("[hidden:") && !secret.starts_with("hidden:")
     });
     found
+}
+
+/// Words that stand beside a secret. Every other word as short as these is a part of one.
+const BESIDE: [&str; 2] = ["api", "key"];
+
+/// A secret with a word of its own in it is no shorter.
+const SHORTEST: usize = 12;
+
+/// False for a word of two or three letters in the midst of plain text: `sk` in `task`. It is a part of what it is looked
+/// for, and that is long and has a digit in it.
+fn may_be_meant(text: &str, from: usize, to: usize) -> bool {
+    let bytes = text.as_bytes();
+    let word = &text[from..to];
+    if word.len() > 3 || BESIDE.iter().any(|beside| word.eq_ignore_ascii_case(beside)) {
+        return true;
+    }
+    let blank = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`".contains(byte);
+    let start = bytes[..from].iter().rposition(blank).map_or(0, |at| at + 1);
+    let end = bytes[to..].iter().position(blank).map_or(bytes.len(), |at| to + at);
+    end - start >= SHORTEST && bytes[start..end].iter().any(u8::is_ascii_digit)
 }
 
 /// A private key whose end was cut off, as it is where only so much of a text is shown.
@@ -148,15 +168,15 @@ fn cut_key(text: &str) -> Option<Place> {
 
 /// One rule.
 struct Rule {
-    guess: bool,
-    toml: String,
+    section: &'static Section,
     scanner: OnceLock<Option<Scanner>>,
 }
 
 impl Rule {
     /// Ready to match. `None` for one that can't be made ready; a test sees to it that there is none.
     fn ready(&self) -> Option<&Scanner> {
-        self.scanner.get_or_init(|| ready(&self.toml).ok()).as_ref()
+        let make = || scanner_of(&[self.section]).ok();
+        self.scanner.get_or_init(make).as_ref()
     }
 }
 
@@ -169,23 +189,12 @@ struct All {
 }
 
 static ALL: LazyLock<Option<All>> = LazyLock::new(|| {
-    let table = RULES.as_ref().ok()?;
     let (mut rules, mut keywords, mut rule_of) = (Vec::new(), Vec::new(), Vec::new());
-    for rule in table.get("rules")?.as_array()? {
-        let words = rule.get("keywords").and_then(Value::as_array);
-        let words = words.into_iter().flatten().filter_map(Value::as_str);
-        let before = keywords.len();
-        keywords.extend(words.map(str::to_owned));
+    // Rules without a word go by the name of a file.
+    for section in SECTIONS.iter().filter(|section| !section.keywords.is_empty()) {
+        keywords.extend(section.keywords.iter().copied());
         rule_of.resize(keywords.len(), rules.len());
-        if keywords.len() == before {
-            // Rules without a word go by the name of a file.
-            continue;
-        }
-        let mut alone: Table = table.clone();
-        alone.insert("rules".to_owned(), Value::Array(vec![rule.clone()]));
-        let guess = is_guess(word(rule, "id"));
-        let toml = toml::to_string(&alone).ok()?;
-        rules.push(Rule { guess, toml, scanner: OnceLock::new() });
+        rules.push(Rule { section, scanner: OnceLock::new() });
     }
     let keywords = AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&keywords).ok()?;
     Some(All { keywords, rule_of, rules })
