@@ -120,3 +120,18 @@ impl Batch<'_> {
         Ok(())
     }
 }
+
+/// What is said of a turn goes on record in many places.
+pub(super) fn without_secrets(end: TurnEnd) -> TurnEnd {
+    let clean = |text: String| match secrets::hidden(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(clean) => clean,
+    };
+    match end {
+        TurnEnd::Testified(said) => TurnEnd::Testified(Testimony { why: clean(said.why), ..said }),
+        TurnEnd::Silent(instead) => TurnEnd::Silent(clean(instead)),
+        TurnEnd::Failed(failure) => {
+            TurnEnd::Failed(Failure { evidence: clean(failure.evidence), ..failure })
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Process trees: who is alive, who carries our cookie, and ending them all.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
@@ -40,12 +40,20 @@ pub fn carrying(cookie: &str) -> Vec<u32> {
         environ.split(|&b| b == 0).any(|variable| variable.starts_with(wanted.as_bytes()))
     };
     let mut found: Vec<u32> = all.iter().copied().filter(carries).collect();
+    // Each process is asked once who its parent is: a tree may be large, and a machine full.
+    let mut below: HashMap<u32, Vec<u32>> = HashMap::new();
+    if !found.is_empty() {
+        for &pid in &all {
+            if let Some(above) = parent(pid) {
+                below.entry(above).or_default().push(pid);
+            }
+        }
+    }
+    let mut known: HashSet<u32> = found.iter().copied().collect();
     let mut at = 0;
     while at < found.len() {
-        let above = found[at];
-        let below = all.iter().copied().filter(|&pid| parent(pid) == Some(above));
-        let fresh: Vec<u32> = below.filter(|pid| !found.contains(pid)).collect();
-        found.extend(fresh);
+        let children = below.remove(&found[at]).unwrap_or_default();
+        found.extend(children.into_iter().filter(|&pid| known.insert(pid)));
         at += 1;
     }
     found.retain(|&pid| pid != own && start_time(pid).is_some());

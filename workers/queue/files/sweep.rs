@@ -158,10 +158,6 @@ impl FileQueue {
                 return Ok(());
             }
         };
-        let due = standing.journal.history.due;
-        let marked = markers.iter().filter_map(|(_, name)| Some(Marker::parse(name)?.due()));
-        let remark = due.into_iter().chain(marked).find_map(beyond);
-        swept.remarks.extend(remark.map(|remark| (id.to_string(), remark)));
         let wanted = self.due_marker(&locked.folder, &standing)?;
         let name = wanted.as_ref().map(Marker::name);
         let stale: Vec<(State, String)> = markers
@@ -169,6 +165,11 @@ impl FileQueue {
             .filter(|(state, found)| *state != standing.state || Some(found) != name.as_ref())
             .cloned()
             .collect();
+        for due in stale.iter().filter_map(|(_, name)| Some(Marker::parse(name)?.due())) {
+            if let Some(told) = beyond(due) {
+                tracing::warn!("{id}: {told}");
+            }
+        }
         swept.removed += self.remove_markers(&stale)?;
         let request = request::read(&locked.folder)?.ok();
         let enrolled = request.as_ref().is_some_and(|request| {
