@@ -1,5 +1,6 @@
 //! Taking in what a turn left: papers, the worktree's content, the result.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::batch::job::Job;
@@ -8,8 +9,9 @@ use crate::error::{Error, Kind, Result};
 use crate::event::What;
 use crate::failure::{Class, Failure, TurnEnd};
 use crate::queue::Moved;
+use crate::secrets;
 use crate::stage::Tree;
-use crate::verdict::Verdict;
+use crate::verdict::{Testimony, Verdict};
 
 /// What became of taking in what a turn left.
 enum Taken {
