@@ -67,9 +67,11 @@ impl Error {
             io::ErrorKind::NotFound => Kind::NotFound,
             _ => Kind::Failed,
         };
+        let too_large = source.kind() == io::ErrorKind::FileTooLarge;
         let mut error = Self::new(kind, format!("failed to {doing} {}", path.display()));
         error.source = Some(Box::new(source));
         error.hint = match kind {
+            Kind::DiskFull if too_large => Some(TOO_LARGE.to_owned()),
             Kind::DiskFull => Some(FULL.to_owned()),
             Kind::Unfit => Some(READ_ONLY.to_owned()),
             _ => None,
@@ -152,6 +154,9 @@ impl std::error::Error for Error {}
 
 /// The next step on a full disk, when nothing better is known.
 pub const FULL: &str = "free some space on that file system; nothing was lost";
+
+/// The next step where a file may not get as large as it has to be.
+pub const TOO_LARGE: &str = "raise the limit of file size (ulimit -f); nothing was lost";
 
 /// The next step on a file system that nobody may write.
 pub const READ_ONLY: &str = "the file system is read-only: mount it read-write; nothing was lost";

@@ -68,7 +68,9 @@ impl Finding {
 
     /// What an error says, and the next step that it names.
     pub(crate) fn of_error(kind: &'static str, place: impl Into<String>, error: &Error) -> Self {
+        // Advice of several lines is told in one here.
         let mend = error.next_step().unwrap_or("see what the message names");
+        let mend = mend.split_whitespace().collect::<Vec<_>>().join(" ");
         Self::wrong(kind, place, error.to_string(), mend)
     }
 

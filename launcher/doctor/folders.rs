@@ -66,7 +66,9 @@ fn rights(mode: u32, owner: (u32, u32), user: u32, ours: bool, path: &str) -> Op
             Opening::Owner(_) => "foreign-owner",
             Opening::Anybody | Opening::Group(_) => "open-to-others",
         };
-        return Some(Finding::wrong(kind, path, opening.what(user), opening.mend(path)));
+        let so = if ours { ": no worker begins" } else { "" };
+        let what = format!("{}{so}", opening.what(user));
+        return Some(Finding::wrong(kind, path, what, opening.mend(path)));
     }
     let what = "its own user may not read, write and enter it";
     (mode & 0o700 != 0o700)

@@ -67,19 +67,29 @@ pub struct Lines {
 impl Lines {
     /// The next line without the secrets in it, guesses too.
     pub fn next<'l>(&self, line: &'l str) -> Cow<'l, str> {
-        let left = self.key.load(Ordering::Relaxed);
-        if left > 0 {
-            let more = if line.contains("-----END") { 0 } else { left - 1 };
-            self.key.store(more, Ordering::Relaxed);
+        let text = line.trim();
+        if text.starts_with("-----BEGIN")
+            && text.contains("PRIVATE KEY")
+            && !text.contains("-----END")
+        {
+            self.key.store(KEY_LINES, Ordering::Relaxed);
             return Cow::Borrowed(KEY);
         }
-        let begins = line.trim_start().starts_with("-----BEGIN") && line.contains("PRIVATE KEY");
-        if begins && !line.contains("-----END") {
-            self.key.store(KEY_LINES, Ordering::Relaxed);
+        // Lines of several streams may come in turns: what looks like no part of a key is not one, and a key that ends may
+        // not be the one that began last.
+        let left = self.key.load(Ordering::Relaxed);
+        self.key.store(left.saturating_sub(1), Ordering::Relaxed);
+        if left > 0 && (text.starts_with("-----END") || is_of_a_key(text)) {
             return Cow::Borrowed(KEY);
         }
         hidden(line)
     }
+}
+
+/// True for a line that may stand in the midst of a private key.
+fn is_of_a_key(line: &str) -> bool {
+    let long = line.len() >= 16 || line.ends_with('=');
+    long && line.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
 }
 
 fn in_text(text: &str, guess: bool) -> Cow<'_, str> {
@@ -261,6 +271,10 @@ mod tests {
         let shown: Vec<String> =
             all.lines().chain(["after"]).map(|line| lines.next(line).into_owned()).collect();
         assert_eq!(shown, [KEY, KEY, KEY, KEY, KEY, "after"]);
+        // Two streams, line by line.
+        let both = all.lines().flat_map(|line| [line, line]).chain(["after"]);
+        let shown: Vec<String> = both.map(|line| lines.next(line).into_owned()).collect();
+        assert!(shown[..10].iter().all(|line| line == KEY) && shown[10] == "after", "{shown:?}");
         let told = format!("a file with {begin} in it is refused");
         assert_eq!(lines.next(&told), told, "a word about keys is no key");
     }
