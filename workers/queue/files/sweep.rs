@@ -165,11 +165,7 @@ impl FileQueue {
             .filter(|(state, found)| *state != standing.state || Some(found) != name.as_ref())
             .cloned()
             .collect();
-        for due in stale.iter().filter_map(|(_, name)| Some(Marker::parse(name)?.due())) {
-            if let Some(told) = beyond(due) {
-                tracing::warn!("{id}: {told}");
-            }
-        }
+        tell_beyond(id, &stale);
         swept.removed += self.remove_markers(&stale)?;
         let request = request::read(&locked.folder)?.ok();
         let enrolled = request.as_ref().is_some_and(|request| {
@@ -253,5 +249,14 @@ impl FileQueue {
             }
         }
         Ok(())
+    }
+}
+
+/// Says of each due time that no rest of ours can have, once: the marker that has it goes.
+fn tell_beyond(id: &OrderId, markers: &[(State, String)]) {
+    for due in markers.iter().filter_map(|(_, name)| Some(Marker::parse(name)?.due())) {
+        if let Some(told) = beyond(due) {
+            tracing::warn!("{id}: {told}");
+        }
     }
 }
