@@ -68,7 +68,7 @@ impl Voice {
             .with_target(false)
             .without_time();
         // A second subscriber can only be our own mistake, and is harmless.
-        log.try_init().ok();
+        drop(tracing::subscriber::set_global_default(log.finish()));
     }
 
     /// The flags that tell another of our programs to be as loud.

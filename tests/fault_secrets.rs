@@ -32,7 +32,7 @@ fn holding(house: &House, words: &[String]) -> Vec<String> {
             let path = entry.path().strip_prefix(house.project()).unwrap().display().to_string();
             let bytes = fs::read(entry.path()).unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
-            if words.iter().any(|word| text.contains(word)) && !path.contains("/tasks/") {
+            if words.iter().any(|word| text.contains(word)) && !path.contains("/desks/") {
                 found.push(path);
             }
         }
@@ -61,7 +61,7 @@ fn what_an_agent_prints_is_kept_and_shown_without_its_secrets() {
     let words = house.path("words").display().to_string();
     let loud = format!(
         "\n[agent.loud]\ndriver = \"command\"\nprogram = \"sh\"\n\
-         args = [\"-c\", \"cat {words}; cat {words} >&2; exit 1\"]\n[stage.spec]\nagent = \"loud\"\n"
+         args = [\"-c\", \"cat {words}; cat {words} >&2; sleep 2; exit 1\"]\n[stage.spec]\nagent = \"loud\"\n"
     );
     let config = read(&house, "shopfloor.toml");
     fs::write(house.project().join("shopfloor.toml"), config + &loud).unwrap();

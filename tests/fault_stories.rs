@@ -216,7 +216,7 @@ fn times_in_the_year_9999_keep_nobody_waiting_and_are_told() {
     house.run("spec-worker", &["--until-idle"]);
     assert_eq!(house.state("a"), "TESTS_PRE", "{}", house.scene());
     let log = fs::read_to_string(house.project().join("logs/spec-worker.log")).unwrap();
-    assert_eq!(log.matches("a: it was to rest until 9999-12-31").count(), 1, "{log}");
+    assert_eq!(log.matches("a: it was to rest until the year 9999").count(), 1, "{log}");
     assert!(!floor.join("run/breaker-spec.json").exists(), "the stage works again");
 }
 

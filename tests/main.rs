@@ -13,6 +13,7 @@ mod fault_stories;
 mod fault_calls;
 mod fault_secrets;
 mod panics;
+mod bomb;
 mod read_only;
 mod witness;
 mod faults_page;

@@ -42,6 +42,8 @@ impl Disk {
     }
 
     fn fail(&self) {
+        // What nobody synced is lost by such an error: the project's own files are not what this is about.
+        assert!(run("sync", &["-f", self.mounted.to_str().unwrap()]).is_some());
         fs::write(self.switch(), "an error of a test's\n").unwrap();
         let error = fs::write(self.mounted.join("probe"), "").unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem);

@@ -54,7 +54,8 @@ impl Error {
         Self::new(Kind::Usage, message)
     }
 
-    /// An I/O error with what we were doing and the path we did it to. A full disk gets its own kind.
+    /// An I/O error with what we were doing and the path we did it to. A full disk gets its own kind, and so does one that is
+    /// read-only.
     pub fn io(doing: &str, path: &Path, source: io::Error) -> Self {
         let full = matches!(
             source.kind(),
@@ -62,14 +63,19 @@ impl Error {
         );
         let kind = match source.kind() {
             _ if full => Kind::DiskFull,
+            io::ErrorKind::ReadOnlyFilesystem => Kind::Unfit,
             io::ErrorKind::NotFound => Kind::NotFound,
             _ => Kind::Failed,
         };
+        let too_large = source.kind() == io::ErrorKind::FileTooLarge;
         let mut error = Self::new(kind, format!("failed to {doing} {}", path.display()));
         error.source = Some(Box::new(source));
-        if full {
-            error.hint = Some(FULL.to_owned());
-        }
+        error.hint = match kind {
+            Kind::DiskFull if too_large => Some(TOO_LARGE.to_owned()),
+            Kind::DiskFull => Some(FULL.to_owned()),
+            Kind::Unfit => Some(READ_ONLY.to_owned()),
+            _ => None,
+        };
         error
     }
 
@@ -148,6 +154,12 @@ impl std::error::Error for Error {}
 
 /// The next step on a full disk, when nothing better is known.
 pub const FULL: &str = "free some space on that file system; nothing was lost";
+
+/// The next step where a file may not get as large as it has to be.
+pub const TOO_LARGE: &str = "raise the limit of file size (ulimit -f); nothing was lost";
+
+/// The next step on a file system that nobody may write.
+pub const READ_ONLY: &str = "the file system is read-only: mount it read-write; nothing was lost";
 
 /// The public exit codes of every shopfloor program.
 pub mod exit {

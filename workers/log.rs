@@ -11,7 +11,6 @@ use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::secrets;
 
@@ -152,7 +151,10 @@ pub fn open(path: Option<&Path>, stderr: bool, loudness: Loudness) -> Open {
             .with_filter(loudness.filter())
     });
     // A second subscriber in one process can only be a test's.
-    let _second = tracing_subscriber::registry().with(file_layer).with(stderr_layer).try_init();
+    // Only what we say ourselves is heard: what finds the secrets talks through `log` while it is made ready, and would ask
+    // itself what to hide of that.
+    let subscriber = tracing_subscriber::registry().with(file_layer).with(stderr_layer);
+    let _second = tracing::subscriber::set_global_default(subscriber);
     Open { path: path.map(ToOwned::to_owned), _file: guard }
 }
 

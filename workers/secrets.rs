@@ -60,18 +60,59 @@ const ASKED: [(&str, Asked); 2] = [
     ("sourcegraph-access-token", |found| found.windows(4).any(|part| part == b"sgp_")),
 ];
 
-static RULES: LazyLock<Result<Table, String>> = LazyLock::new(|| {
-    let mut table: Table = BUNDLED_RULES.parse().map_err(|error| format!("{error}"))?;
+/// One rule as it stands in the crate's text. The text is cut into its rules by their headings: reading all of it as TOML
+/// takes longer than most programs of ours run.
+#[derive(Debug)]
+struct Section {
+    id: &'static str,
+    keywords: Vec<&'static str>,
+    text: &'static str,
+}
+
+/// What begins a rule.
+const HEADING: &str = "\n[[rules]]\n";
+
+static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
+    let sections = BUNDLED_RULES.split(HEADING).skip(1).filter_map(|text| {
+        let line =
+            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
+        let id = line("id")?.trim_matches('"');
+        let keywords = line("keywords").unwrap_or_default();
+        // Words in quotes, of which none has a quote in it.
+        let keywords = keywords.split('"').skip(1).step_by(2).collect();
+        (!id.starts_with(LEFT_OUT)).then_some(Section { id, keywords, text })
+    });
+    sections.collect()
+});
+
+/// What holds for all rules: the text before the first one.
+static SHARED: LazyLock<Result<Table, String>> = LazyLock::new(|| {
+    let text = BUNDLED_RULES.split(HEADING).next().unwrap_or_default();
+    let mut table: Table = text.parse().map_err(|error| format!("{error}"))?;
     // Its list of files that nobody need look into would be a list of places to hide in.
     if let Some(Value::Table(allowed)) = table.get_mut("allowlist") {
         allowed.remove("paths");
     }
-    let rules = table.get_mut("rules").and_then(Value::as_array_mut);
-    let rules = rules.ok_or_else(|| "there are no rules in it".to_owned())?;
-    rules.retain(|rule| !word(rule, "id").starts_with(LEFT_OUT));
-    rules.iter_mut().filter_map(Value::as_table_mut).for_each(as_upstream);
     Ok(table)
 });
+
+/// A scanner that goes by these rules.
+fn scanner_of(sections: &[&Section]) -> Result<Scanner> {
+    let mut table = SHARED.as_ref().map_err(|error| unfit(error))?.clone();
+    let mut rules = Vec::new();
+    for section in sections {
+        let text = format!("{HEADING}{}", section.text);
+        let mut read: Table = text.parse().map_err(|error| unfit(&error))?;
+        let Some(Value::Array(read)) = read.remove("rules") else { continue };
+        rules.extend(read);
+    }
+    rules.iter_mut().filter_map(Value::as_table_mut).for_each(as_upstream);
+    table.insert("rules".to_owned(), Value::Array(rules));
+    let text = toml::to_string(&table).map_err(|error| unfit(&error))?;
+    let scanner = Scanner::from_toml(&text).map_err(|error| unfit(&error))?;
+    // No marker in a file lets a secret through, and nothing but places is taken from what is found.
+    Ok(scanner.with_config(ScanConfig::proxy()))
+}
 
 /// Makes a rule mean to the crate what it means to gitleaks.
 fn as_upstream(rule: &mut Table) {
@@ -95,14 +136,10 @@ fn as_upstream(rule: &mut Table) {
 
 /// What finds the secrets of `text`, and of no text with other keywords.
 pub(crate) fn scanner_for(text: &[u8]) -> Result<Scanner> {
-    ready(&rules_for(&String::from_utf8_lossy(text).to_lowercase())?)
-}
-
-/// Makes rules ready, as TOML.
-fn ready(rules: &str) -> Result<Scanner> {
-    let scanner = Scanner::from_toml(rules).map_err(|error| unfit(&error))?;
-    // No marker in a file lets a secret through, and nothing but places is taken from what is found.
-    Ok(scanner.with_config(ScanConfig::proxy()))
+    let text = String::from_utf8_lossy(text).to_lowercase();
+    let occurs = |word: &&str| text.contains(&word.to_lowercase());
+    let asked = |one: &&Section| one.keywords.is_empty() || one.keywords.iter().any(occurs);
+    scanner_of(&SECTIONS.iter().filter(asked).collect::<Vec<_>>())
 }
 
 /// The secrets in `bytes`. The rules of some kinds of file go by `path`.
@@ -120,23 +157,6 @@ pub(crate) fn places(scanner: &Scanner, path: &str, bytes: &[u8]) -> Vec<Place> 
         rule: finding.rule_id,
     });
     places.collect()
-}
-
-/// The rules of which a keyword occurs in `text` (in small letters), and those without one.
-fn rules_for(text: &str) -> Result<String> {
-    let mut table = RULES.as_ref().map_err(|error| unfit(error))?.clone();
-    if let Some(rules) = table.get_mut("rules").and_then(Value::as_array_mut) {
-        rules.retain(|rule| {
-            let keywords = rule.get("keywords").and_then(Value::as_array);
-            let mut keywords = keywords.into_iter().flatten().filter_map(Value::as_str).peekable();
-            keywords.peek().is_none() || keywords.any(|word| text.contains(&word.to_lowercase()))
-        });
-    }
-    toml::to_string(&table).map_err(|error| unfit(&error))
-}
-
-fn word<'a>(rule: &'a Value, key: &str) -> &'a str {
-    rule.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// True when a regular expression has a group that captures. `[(]` would count as one too; the crate then refuses the
@@ -163,9 +183,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_rule_can_be_made_ready() {
-        let rules = RULES.as_ref().unwrap();
-        assert!(rules["rules"].as_array().unwrap().len() > 200);
-        Scanner::from_toml(&toml::to_string(rules).unwrap()).unwrap();
+    fn every_rule_can_be_made_ready_and_none_is_lost_where_the_text_is_cut() {
+        let whole: Table = BUNDLED_RULES.parse().unwrap();
+        let word = |rule: &Value| rule["id"].as_str().unwrap().to_owned();
+        let words = |rule: &Value| -> Vec<String> {
+            let words = rule.get("keywords").and_then(Value::as_array).into_iter().flatten();
+            words.map(|word| word.as_str().unwrap().to_owned()).collect()
+        };
+        let rules = whole["rules"].as_array().unwrap().iter();
+        let known: Vec<_> = rules.map(|rule| (word(rule), words(rule))).collect();
+        let known: Vec<_> = known.into_iter().filter(|(id, _)| !id.starts_with(LEFT_OUT)).collect();
+        let cut: Vec<_> = SECTIONS
+            .iter()
+            .map(|one| {
+                (one.id.to_owned(), one.keywords.iter().map(|&word| word.to_owned()).collect())
+            })
+            .collect();
+        assert!(known.len() > 200);
+        assert_eq!(cut, known);
+        scanner_of(&SECTIONS.iter().collect::<Vec<_>>()).unwrap();
     }
 }

@@ -94,7 +94,7 @@ impl Witness {
         }
         for id in now.into_iter().filter(|id| !self.orders.contains_key(id)) {
             // Whoever makes an order with a command begins its journal with the order itself.
-            let entries = self.entries(&id, 0);
+            let entries = self.entries(&id, 0).unwrap_or_default();
             let first = entries.first();
             if first.is_none_or(|first| first.e != Kind::Create || first.why == BY_HAND) {
                 told.push((id.to_string(), "the order was made".to_owned()));
@@ -118,7 +118,10 @@ impl Witness {
             (Some(then), Some(now)) if now.0 == then.0 && now.1 >= then.1 => then.1,
             (Some(_), _) => return vec!["events.jsonl was replaced, cut or removed".to_owned()],
         };
-        let kinds: Vec<Kind> = self.entries(id, length).into_iter().map(|entry| entry.e).collect();
+        let Some(entries) = self.entries(id, length) else {
+            return vec!["events.jsonl was replaced, cut or removed".to_owned()];
+        };
+        let kinds: Vec<Kind> = entries.into_iter().map(|entry| entry.e).collect();
         let any = |wanted: &[Kind]| kinds.iter().any(|kind| wanted.contains(kind));
         let mut told = Vec::new();
         let moved = any(&[Kind::Create, Kind::Advance, Kind::Bury, Kind::Kick]);
@@ -134,21 +137,30 @@ impl Witness {
         told
     }
 
-    /// The entries of a journal from the byte `from` on, as far as they are whole.
-    fn entries(&self, id: &OrderId, from: u64) -> Vec<Entry> {
+    /// The entries of a journal from the byte `from` on, as far as they are whole. `None` when what stood before is gone: no
+    /// line ends there, or they are counted anew.
+    fn entries(&self, id: &OrderId, from: u64) -> Option<Vec<Entry>> {
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
         let path = self.queue.join(id.as_str()).join("events.jsonl");
-        let opened =
-            std::fs::OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
+        let mut options = std::fs::OpenOptions::new();
+        let opened = options.read(true).custom_flags(flags.bits() as i32).open(path);
         let read = opened.and_then(|mut file| {
-            file.seek(SeekFrom::Start(from))?;
+            file.seek(SeekFrom::Start(from.saturating_sub(1)))?;
             let mut bytes = Vec::new();
             file.take(MOST_BYTES).read_to_end(&mut bytes)?;
             Ok(bytes)
         });
         let bytes = read.unwrap_or_default();
-        let lines = bytes.split(|&byte| byte == b'\n');
-        lines.filter_map(|line| serde_json::from_slice(line).ok()).collect()
+        let lines = match (from, bytes.split_first()) {
+            (0, _) | (_, None) => &bytes[..],
+            (_, Some((b'\n', rest))) => rest,
+            (_, Some(_)) => return None,
+        };
+        let lines = lines.split(|&byte| byte == b'\n');
+        let entries: Vec<Entry> =
+            lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        let anew = from > 0 && entries.first().is_some_and(|first| first.seq == 1);
+        (!anew).then_some(entries)
     }
 }
 

@@ -75,7 +75,6 @@ pub async fn run(shop: &Arc<Shop>, until: Until, stop: &Stop) -> Result<Ended> {
         swept: None,
         tidied: None,
         broken: Vec::new(),
-        remarks: Vec::new(),
         pause_told: None,
         untidy: false,
         warned: None,
@@ -114,8 +113,6 @@ struct Worker<'a> {
     tidied: Option<Instant>,
     /// Orders that can't be worked on, as they were told.
     broken: Vec<(String, String)>,
-    /// What sweeps have put right, as it was told.
-    remarks: Vec<(String, String)>,
     /// Why the stage pauses, as it was told.
     pause_told: Option<String>,
     /// The queue could not be looked after, and that was told.
@@ -204,10 +201,6 @@ impl Worker<'_> {
                 self.shop.warn(format!("{name:?} can't be worked on: {why}"));
             }
             self.broken = swept.broken;
-            for (name, what) in swept.remarks.iter().filter(|one| !self.remarks.contains(one)) {
-                self.shop.warn(format!("{name}: {what}"));
-            }
-            self.remarks = swept.remarks;
             let mended = beside(self.shop, stop, |shop| match shop.survey.decide()? {
                 Some(_deciding) => shop.survey.mend_line(shop.workspace.root()),
                 None => Ok(()),

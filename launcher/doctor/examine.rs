@@ -107,11 +107,7 @@ fn of_queue(
     seen: &mut Examined,
 ) -> Result<(), Error> {
     // A trial writes; on a full disk that is told with how full it is.
-    if let Err(error) = place.open_queue().map(drop)
-        && error.kind() != Kind::DiskFull
-    {
-        seen.findings.push(Finding::of_error("unfit-queue", place.shown(queue.folder()), &error));
-    }
+    let unfit = place.open_queue().err().filter(|error| error.kind() != Kind::DiskFull);
     let shown = |path: &Path| place.shown(path);
     let (floor, folder) = (queue.floor(), queue.folder());
     let survey = index::survey(queue)?;
@@ -125,7 +121,15 @@ fn of_queue(
     seen.findings.extend(findings);
     let ids: Vec<OrderId> =
         all.orders.keys().cloned().chain(all.broken.iter().map(|(id, _)| id.clone())).collect();
-    seen.findings.extend(folders::look(folder, &ids, &all.strange, &shown));
+    let found = folders::look(folder, &ids, &all.strange, &shown);
+    // Workers refuse a queue that others may write: that is told once, as what it is.
+    let known = |one: &Finding| {
+        one.is_about_rights() && [folder, floor.root()].map(&shown).contains(&one.place)
+    };
+    let unfit = unfit.filter(|_| !found.iter().any(known));
+    seen.findings.extend(found);
+    seen.findings
+        .extend(unfit.map(|error| Finding::of_error("unfit-queue", shown(folder), &error)));
     seen.findings.extend(index::look(&survey, &shown(&floor.ready()), &shown(&floor.tmp())));
     seen.findings.extend(paused(floor));
     if place.project().is_ok() {

@@ -68,13 +68,20 @@ impl Finding {
 
     /// What an error says, and the next step that it names.
     pub(crate) fn of_error(kind: &'static str, place: impl Into<String>, error: &Error) -> Self {
+        // Advice of several lines is told in one here.
         let mend = error.next_step().unwrap_or("see what the message names");
+        let mend = mend.split_whitespace().collect::<Vec<_>>().join(" ");
         Self::wrong(kind, place, error.to_string(), mend)
     }
 
     /// The same, which `--fix` mends.
     pub(crate) fn fixed_by(self, fix: Fix) -> Self {
         Self { fix, ..self }
+    }
+
+    /// True when it is about who may write into a folder.
+    pub(crate) fn is_about_rights(&self) -> bool {
+        matches!(self.kind, "open-to-others" | "foreign-owner")
     }
 
     /// True for the same thing, however many of it there are by now.

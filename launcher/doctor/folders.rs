@@ -66,7 +66,9 @@ fn rights(mode: u32, owner: (u32, u32), user: u32, ours: bool, path: &str) -> Op
             Outsider::Owner(_) => "foreign-owner",
             Outsider::Anybody | Outsider::Group(_) => "open-to-others",
         };
-        return Some(Finding::wrong(kind, path, outsider.what(user), outsider.mend(path)));
+        let so = if ours { ": no worker begins" } else { "" };
+        let what = format!("{}{so}", outsider.what(user));
+        return Some(Finding::wrong(kind, path, what, outsider.mend(path)));
     }
     let what = "its own user may not read, write and enter it";
     (mode & 0o700 != 0o700)

@@ -48,12 +48,23 @@ fn broken(id: &OrderId, why: &str, shown: &dyn Fn(&OrderId, &str) -> String) -> 
         );
         return found("copied-order", "", mend);
     }
+    if why.contains("this shopfloor knows") {
+        let mend = format!("a newer shopfloor wrote it: use that one; and then: {release}");
+        return found("damaged-journal", "events.jsonl", mend);
+    }
     if why.contains("events.jsonl") {
         let mend = format!(
             "bring events.jsonl back from a backup, or set it aside (mv events.jsonl events.jsonl.bad; it is then begun \
              anew from .state), and then: {release}"
         );
         return found("damaged-journal", "events.jsonl", mend);
+    }
+    if why.contains(".state is a symbolic link") || why.contains(".state is not a plain file") {
+        let state = shown(id, ".state");
+        let mend = format!(
+            "take it away (rm -r {state}): it is written again from the journal; and then: {release}"
+        );
+        return found("unknown-state", ".state", mend);
     }
     let mend = format!(
         "write one known state into it (echo NEW > {}), and then: {release}",

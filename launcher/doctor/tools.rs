@@ -62,7 +62,8 @@ pub(crate) fn look(config: &Config, place: &Place) -> (Vec<Tool>, Vec<Finding>) 
 
 fn tells(agent: &AgentConfig, path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
-    agent.driver == DriverName::Claude || name.is_some_and(|name| TELL.contains(&name))
+    matches!(agent.driver, DriverName::Claude | DriverName::Codex | DriverName::CodexExec)
+        || name.is_some_and(|name| TELL.contains(&name))
 }
 
 /// An agent of another version than its driver was written against.

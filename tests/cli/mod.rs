@@ -13,3 +13,4 @@ mod script;
 mod doctor;
 mod prompts;
 mod versions;
+mod layouts;

@@ -1,5 +1,6 @@
 //! Taking in what a turn left: papers, the worktree's content, the result.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::batch::job::Job;
@@ -8,8 +9,9 @@ use crate::error::{Error, Kind, Result};
 use crate::event::What;
 use crate::failure::{Class, Failure, TurnEnd};
 use crate::queue::Moved;
+use crate::secrets;
 use crate::stage::Tree;
-use crate::verdict::Verdict;
+use crate::verdict::{Testimony, Verdict};
 
 /// What became of taking in what a turn left.
 enum Taken {
@@ -118,5 +120,20 @@ impl Batch<'_> {
         }
         tracing::debug!(order = %job.id(), done, tree = ?job.turn.tree, "taken in");
         Ok(())
+    }
+}
+
+/// What is said of a turn goes on record in many places.
+pub(super) fn without_secrets(end: TurnEnd) -> TurnEnd {
+    let clean = |text: String| match secrets::hidden(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(clean) => clean,
+    };
+    match end {
+        TurnEnd::Testified(said) => TurnEnd::Testified(Testimony { why: clean(said.why), ..said }),
+        TurnEnd::Silent(instead) => TurnEnd::Silent(clean(instead)),
+        TurnEnd::Failed(failure) => {
+            TurnEnd::Failed(Failure { evidence: clean(failure.evidence), ..failure })
+        }
     }
 }

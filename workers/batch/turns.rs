@@ -6,8 +6,7 @@ use crate::agent::{Said, SessionPlan, Turn, Usage};
 use crate::batch::job::{Entered, Job};
 use crate::batch::news::INTERRUPT_GRACE;
 use crate::batch::permit::Door;
-use crate::batch::{Batch, settle};
-use crate::batch::{choose, instructions};
+use crate::batch::{Batch, choose, instructions, settle, taking};
 use crate::brief::{self, Facts, Setting};
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
@@ -426,6 +425,7 @@ impl Batch<'_> {
             Some((_, why)) => TurnEnd::Failed(Failure::of_turn(Class::Crash, why)),
             None => self.blame_disk(end),
         };
+        let end = taking::without_secrets(end);
         self.tell_turn(id, &end, usage, began);
         // A one-shot agent's session tells by itself when it is over, after the end of every order's turn.
         if let TurnEnd::Failed(failure) = &end

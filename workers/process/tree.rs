@@ -1,5 +1,6 @@
 //! Process trees: who is alive, who carries our cookie, and ending them all.
 
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
@@ -39,12 +40,20 @@ pub fn carrying(cookie: &str) -> Vec<u32> {
         environ.split(|&b| b == 0).any(|variable| variable.starts_with(wanted.as_bytes()))
     };
     let mut found: Vec<u32> = all.iter().copied().filter(carries).collect();
+    // Each process is asked once who its parent is: a tree may be large, and a machine full.
+    let mut below: HashMap<u32, Vec<u32>> = HashMap::new();
+    if !found.is_empty() {
+        for &pid in &all {
+            if let Some(above) = parent(pid) {
+                below.entry(above).or_default().push(pid);
+            }
+        }
+    }
+    let mut known: HashSet<u32> = found.iter().copied().collect();
     let mut at = 0;
     while at < found.len() {
-        let above = found[at];
-        let below = all.iter().copied().filter(|&pid| parent(pid) == Some(above));
-        let fresh: Vec<u32> = below.filter(|pid| !found.contains(pid)).collect();
-        found.extend(fresh);
+        let children = below.remove(&found[at]).unwrap_or_default();
+        found.extend(children.into_iter().filter(|&pid| known.insert(pid)));
         at += 1;
     }
     found.retain(|&pid| pid != own && start_time(pid).is_some());
@@ -92,19 +101,40 @@ impl Family {
 
 /// Kills every process whose cookie begins with `cookie`, again and again until none is left or `limit` is over.
 /// True when none is left. Blocks.
+///
+/// What forks faster than we kill would never come to an end. So all are stopped first, and looked for again until nobody new
+/// is found: who is stopped makes no more of them.
 pub fn end_all(cookie: &str, limit: Duration) -> bool {
     let begun = Instant::now();
+    let mut stopped: HashSet<u32> = HashSet::new();
     loop {
         let left = carrying(cookie);
         if left.is_empty() {
             return true;
         }
-        for pid in left.into_iter().filter_map(|pid| Pid::from_raw(pid as i32)) {
-            let _gone = rustix::process::kill_process(pid, Signal::KILL);
+        let late = begun.elapsed() > limit;
+        let mut any_new = false;
+        for &pid in &left {
+            if stopped.insert(pid) && !late {
+                any_new = true;
+                send(pid, Signal::STOP);
+            }
         }
-        if begun.elapsed() > limit {
+        if any_new {
+            continue;
+        }
+        left.iter().for_each(|&pid| send(pid, Signal::KILL));
+        // A number may be given to somebody new.
+        stopped.clear();
+        if late {
             return carrying(cookie).is_empty();
         }
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn send(pid: u32, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(pid as i32) {
+        let _gone = rustix::process::kill_process(pid, signal);
     }
 }

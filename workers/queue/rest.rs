@@ -14,7 +14,8 @@ pub(in crate::queue) fn beyond(due: u64, now: u64) -> Option<String> {
         return None;
     }
     let seconds = i64::try_from(due).ok().and_then(|due| jiff::Timestamp::from_second(due).ok());
-    let until = seconds.map_or_else(|| format!("second {due}"), |time| time.to_string());
+    let until = seconds
+        .map_or_else(|| format!("the year 9999 or later (second {due})"), |time| time.to_string());
     let days = LONGEST_WAIT_SECS / (24 * 3600);
     Some(format!(
         "it was to rest until {until}, and no rest is longer than {days} days: that time is from a clock that jumped, or \
@@ -34,10 +35,11 @@ mod tests {
     }
 
     #[test]
-    fn a_due_time_that_counts_as_over_is_told_and_no_other() {
+    fn a_due_time_that_can_not_be_is_told_with_its_date() {
         let now = 1_700_000_000;
         assert_eq!((beyond(now + 60, now), beyond(0, now), beyond(now, now)), (None, None, None));
-        assert!(beyond(253_402_300_799, now).unwrap().contains("until 9999-12-"));
-        assert!(beyond(u64::MAX, now).unwrap().contains("until second 18446744073709551615"));
+        assert!(beyond(now + 10 * 24 * 3600, now).unwrap().contains("until 2023-11-24"));
+        assert!(beyond(253_402_300_799, now).unwrap().contains("until the year 9999"));
+        assert!(beyond(u64::MAX, now).unwrap().contains("second 18446744073709551615"));
     }
 }

@@ -11,9 +11,8 @@ use std::sync::{LazyLock, OnceLock};
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use secrets_scanner::Scanner;
 use serde_json::Value as Json;
-use toml::{Table, Value};
 
-use super::{Place, RULES, is_guess, places, ready, word};
+use super::{Place, SECTIONS, Section, is_guess, places, scanner_of};
 
 /// How often a text is looked through: one look tells no more than so many findings.
 const LOOKS: usize = 20;
@@ -68,19 +67,29 @@ pub struct Lines {
 impl Lines {
     /// The next line without the secrets in it, guesses too.
     pub fn next<'l>(&self, line: &'l str) -> Cow<'l, str> {
-        let left = self.key.load(Ordering::Relaxed);
-        if left > 0 {
-            let more = if line.contains("-----END") { 0 } else { left - 1 };
-            self.key.store(more, Ordering::Relaxed);
+        let text = line.trim();
+        if text.starts_with("-----BEGIN")
+            && text.contains("PRIVATE KEY")
+            && !text.contains("-----END")
+        {
+            self.key.store(KEY_LINES, Ordering::Relaxed);
             return Cow::Borrowed(KEY);
         }
-        let begins = line.trim_start().starts_with("-----BEGIN") && line.contains("PRIVATE KEY");
-        if begins && !line.contains("-----END") {
-            self.key.store(KEY_LINES, Ordering::Relaxed);
+        // Lines of several streams may come in turns: what looks like no part of a key is not one, and a key that ends may
+        // not be the one that began last.
+        let left = self.key.load(Ordering::Relaxed);
+        self.key.store(left.saturating_sub(1), Ordering::Relaxed);
+        if left > 0 && (text.starts_with("-----END") || is_of_a_key(text)) {
             return Cow::Borrowed(KEY);
         }
         hidden(line)
     }
+}
+
+/// True for a line that may stand in the midst of a private key.
+fn is_of_a_key(line: &str) -> bool {
+    let long = line.len() >= 16 || line.ends_with('=');
+    long && line.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
 }
 
 fn in_text(text: &str, guess: bool) -> Cow<'_, str> {
@@ -118,9 +127,10 @@ fn without(text: &str, mut found: Vec<Place>) -> String {
 fn find(text: &str, guess: bool) -> Vec<Place> {
     let Some(all) = &*ALL else { return Vec::new() };
     let hits = all.keywords.find_overlapping_iter(text);
-    let rules: BTreeSet<usize> = hits.map(|hit| all.rule_of[hit.pattern().as_usize()]).collect();
+    let meant = hits.filter(|hit| may_be_meant(text, hit.start(), hit.end()));
+    let rules: BTreeSet<usize> = meant.map(|hit| all.rule_of[hit.pattern().as_usize()]).collect();
     let rules = rules.into_iter().map(|at| &all.rules[at]);
-    let found = rules.filter(|rule| guess || !rule.guess).filter_map(Rule::ready);
+    let found = rules.filter(|rule| guess || !is_guess(rule.section.id)).filter_map(Rule::ready);
     let mut found: Vec<Place> =
         found.flat_map(|scanner| places(scanner, "", text.as_bytes())).collect();
     found.extend(cut_key(text));
@@ -130,6 +140,26 @@ fn find(text: &str, guess: bool) -> Vec<Place> {
         place.from < place.to && !secret.contains("[hidden:") && !secret.starts_with("hidden:")
     });
     found
+}
+
+/// Words that stand beside a secret. Every other word as short as these is a part of one.
+const BESIDE: [&str; 2] = ["api", "key"];
+
+/// A secret with a word of its own in it is no shorter.
+const SHORTEST: usize = 12;
+
+/// False for a word of two or three letters in the midst of plain text: `sk` in `task`. It is a part of what it is looked
+/// for, and that is long and has a digit in it.
+fn may_be_meant(text: &str, from: usize, to: usize) -> bool {
+    let bytes = text.as_bytes();
+    let word = &text[from..to];
+    if word.len() > 3 || BESIDE.iter().any(|beside| word.eq_ignore_ascii_case(beside)) {
+        return true;
+    }
+    let blank = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`".contains(byte);
+    let start = bytes[..from].iter().rposition(blank).map_or(0, |at| at + 1);
+    let end = bytes[to..].iter().position(blank).map_or(bytes.len(), |at| to + at);
+    end - start >= SHORTEST && bytes[start..end].iter().any(u8::is_ascii_digit)
 }
 
 /// A private key whose end was cut off, as it is where only so much of a text is shown.
@@ -148,15 +178,15 @@ fn cut_key(text: &str) -> Option<Place> {
 
 /// One rule.
 struct Rule {
-    guess: bool,
-    toml: String,
+    section: &'static Section,
     scanner: OnceLock<Option<Scanner>>,
 }
 
 impl Rule {
     /// Ready to match. `None` for one that can't be made ready; a test sees to it that there is none.
     fn ready(&self) -> Option<&Scanner> {
-        self.scanner.get_or_init(|| ready(&self.toml).ok()).as_ref()
+        let make = || scanner_of(&[self.section]).ok();
+        self.scanner.get_or_init(make).as_ref()
     }
 }
 
@@ -169,23 +199,12 @@ struct All {
 }
 
 static ALL: LazyLock<Option<All>> = LazyLock::new(|| {
-    let table = RULES.as_ref().ok()?;
     let (mut rules, mut keywords, mut rule_of) = (Vec::new(), Vec::new(), Vec::new());
-    for rule in table.get("rules")?.as_array()? {
-        let words = rule.get("keywords").and_then(Value::as_array);
-        let words = words.into_iter().flatten().filter_map(Value::as_str);
-        let before = keywords.len();
-        keywords.extend(words.map(str::to_owned));
+    // Rules without a word go by the name of a file.
+    for section in SECTIONS.iter().filter(|section| !section.keywords.is_empty()) {
+        keywords.extend(section.keywords.iter().copied());
         rule_of.resize(keywords.len(), rules.len());
-        if keywords.len() == before {
-            // Rules without a word go by the name of a file.
-            continue;
-        }
-        let mut alone: Table = table.clone();
-        alone.insert("rules".to_owned(), Value::Array(vec![rule.clone()]));
-        let guess = is_guess(word(rule, "id"));
-        let toml = toml::to_string(&alone).ok()?;
-        rules.push(Rule { guess, toml, scanner: OnceLock::new() });
+        rules.push(Rule { section, scanner: OnceLock::new() });
     }
     let keywords = AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&keywords).ok()?;
     Some(All { keywords, rule_of, rules })
@@ -252,6 +271,10 @@ mod tests {
         let shown: Vec<String> =
             all.lines().chain(["after"]).map(|line| lines.next(line).into_owned()).collect();
         assert_eq!(shown, [KEY, KEY, KEY, KEY, KEY, "after"]);
+        // Two streams, line by line.
+        let both = all.lines().flat_map(|line| [line, line]).chain(["after"]);
+        let shown: Vec<String> = both.map(|line| lines.next(line).into_owned()).collect();
+        assert!(shown[..10].iter().all(|line| line == KEY) && shown[10] == "after", "{shown:?}");
         let told = format!("a file with {begin} in it is refused");
         assert_eq!(lines.next(&told), told, "a word about keys is no key");
     }

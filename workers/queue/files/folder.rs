@@ -231,9 +231,6 @@ pub(super) fn failed(doing: &str, path: &Path, error: Errno) -> Error {
         Errno::IO => told
             .of_kind(Kind::Unfit)
             .hint("the disk reports an error: look at `dmesg`; the next one to touch the order checks it"),
-        Errno::ROFS => told
-            .of_kind(Kind::Unfit)
-            .hint("the file system is read-only: mount it read-write; nothing was lost"),
         Errno::NOLCK | Errno::OPNOTSUPP => told
             .of_kind(Kind::Unfit)
             .hint("this is a file system without locks: keep the queue on a local disk (ext4, xfs, btrfs)"),

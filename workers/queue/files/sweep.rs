@@ -155,11 +155,6 @@ impl FileQueue {
                 return Ok(());
             }
         };
-        let due = standing.journal.history.due;
-        let marked = markers.iter().filter_map(|(_, name)| Some(Marker::parse(name)?.due()));
-        let now = self.site.machine.now();
-        let remark = due.into_iter().chain(marked).find_map(|due| beyond(due, now));
-        swept.remarks.extend(remark.map(|remark| (id.to_string(), remark)));
         let wanted = self.due_marker(&locked.folder, &standing)?;
         let name = wanted.as_ref().map(Marker::name);
         let stale: Vec<(State, String)> = markers
@@ -167,6 +162,7 @@ impl FileQueue {
             .filter(|(state, found)| *state != standing.state || Some(found) != name.as_ref())
             .cloned()
             .collect();
+        tell_beyond(id, &stale, self.site.machine.now());
         swept.removed += self.remove_markers(&stale)?;
         let request = request::read(&locked.folder)?.ok();
         let enrolled = request.as_ref().is_some_and(|request| {
@@ -256,5 +252,14 @@ impl FileQueue {
             }
         }
         Ok(())
+    }
+}
+
+/// Says of each due time that no rest of ours can have, once: the marker that has it goes.
+fn tell_beyond(id: &OrderId, markers: &[(State, String)], now: u64) {
+    for due in markers.iter().filter_map(|(_, name)| Some(Marker::parse(name)?.due())) {
+        if let Some(told) = beyond(due, now) {
+            tracing::warn!("{id}: {told}");
+        }
     }
 }
