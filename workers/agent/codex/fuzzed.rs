@@ -19,6 +19,7 @@ pub(crate) fn app_server(data: &[u8]) {
         program: "codex".to_owned(),
         args: Vec::new(),
         model: Some("m".to_owned()),
+        version: None,
         env: BTreeMap::new(),
         simulated: false,
     };
