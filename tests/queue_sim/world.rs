@@ -148,6 +148,7 @@ impl World {
             return Err(Errno::IO);
         }
         let what = kernel.trace.is_some().then(|| about(&kernel));
+        kernel.followed = false;
         let fault = kernel.fault(by, kind);
         let answer = match fault {
             Some(error) if !matches!(kind, Call::Write | Call::Sync) => Err(error),

@@ -74,12 +74,10 @@ impl Account {
 
     /// True when a move is on record and the old `.state` is still there.
     pub(crate) fn to_be_applied(&self, tree: &Tree) -> bool {
-        let Some(last) = self.book.last_move() else { return false };
-        let replaced = self.replaced.iter().rev().find(|(seq, _)| *seq == last.seq);
-        let old = replaced.and_then(|(_, old)| *old);
-        old.is_some()
-            && tree.find(self.node, ".state") == old
-            && self.word(tree) == Some(&last.from)
+        // Any that a move replaced: a power cut may bring back an older one than the last.
+        let last = self.book.last_move().map_or(0, |line| line.seq);
+        let there = tree.find(self.node, ".state");
+        there.is_some() && self.replaced.iter().any(|(seq, old)| *seq <= last && *old == there)
     }
 
     /// Where it stands: what a reader is to be told.

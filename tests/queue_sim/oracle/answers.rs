@@ -118,10 +118,11 @@ impl Oracle {
         false
     }
 
+    /// True when people were at an order of that name, or there is none: nothing can be told of its journal then.
     fn wild(&self, id: &str) -> bool {
-        self.accounts.values().all(|own| {
-            own.name != id || own.touched.journal || own.touched.place || own.touched.made
-        })
+        let mut own = self.accounts.values().filter(|own| own.name == id).peekable();
+        own.peek().is_none()
+            || own.any(|own| own.touched.journal || own.touched.place || own.touched.made)
     }
 
     fn must_have(&mut self, tree: &Tree, id: &str, why: &str, promise: u8) {
