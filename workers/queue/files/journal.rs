@@ -107,6 +107,13 @@ impl Journal {
         self.replaced.iter().any(|(from, old)| from == word && old.is(stamp))
     }
 
+    /// The same for one whose word a power cut may have cut short. Another word is a person's, also in the same tick of the
+    /// clock.
+    pub(super) fn has_replaced_part(&self, word: &State, stamp: Stamp) -> bool {
+        let part = |from: &State| from.as_str().starts_with(word.as_str());
+        self.replaced.iter().any(|(from, old)| part(from) && old.is(stamp))
+    }
+
     /// The same by the file alone, whatever is in it.
     pub(super) fn has_replaced_file(&self, stamp: Stamp) -> bool {
         self.replaced.iter().any(|(_, old)| old.is(stamp))

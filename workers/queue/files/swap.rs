@@ -50,8 +50,9 @@ pub(super) fn finish(folder: &OrderFolder, journal: &Journal) -> Result<()> {
         // Half of an `echo`, which is not waited for a second time.
         Found::Missing | Found::Empty => true,
         Found::Word(word, _) if Some(word) == to => true,
-        // Also when a power cut has torn what is in it.
-        Found::Word(..) | Found::Bad(_) => {
+        Found::Word(word, stamp) => journal.has_replaced_part(word, *stamp),
+        // A power cut has torn what is in it.
+        Found::Bad(_) => {
             folder.stamp_of(STATE_OLD)?.is_some_and(|stamp| journal.has_replaced_file(stamp))
         }
     };
