@@ -1,7 +1,5 @@
 //! The simulation as a part of the suite: some thousand histories, and that it is what it says it is.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on should say where")]
-
 use clap::Parser as _;
 use shopfloor::queue::files::machine::{Errno, SyncPoint};
 

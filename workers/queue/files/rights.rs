@@ -53,7 +53,8 @@ impl Outsider {
 /// Refuses (kind `Unfit`) a queue that others may write. Each order's folder is for its owner alone, whoever made it.
 pub(super) fn check(site: &Site) -> Result<()> {
     for folder in [site.folder.as_path(), site.floor.root()] {
-        let found = site.machine.rights(folder).map_err(|error| failed("look at", folder, error))?;
+        let found =
+            site.machine.rights(folder).map_err(|error| failed("look at", folder, error))?;
         let Some(Rights { mode, owner, group, user }) = found else { continue };
         if let Some(outsider) = Outsider::of(mode, owner, group, user) {
             let path = folder.display();

@@ -16,8 +16,8 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::{
-    Answer, Facts, Locking, Machine, OpenFile, OpenFolder, Opening, Renaming, Rights, Ring, Room, Sort,
-    SyncPoint, flock,
+    Answer, Facts, Locking, Machine, OpenFile, OpenFolder, Opening, Renaming, Rights, Ring, Room,
+    Sort, SyncPoint, flock,
 };
 use crate::floor;
 use crate::process;
