@@ -9,6 +9,7 @@ mod instructions;
 mod job;
 mod looking;
 mod news;
+mod opening;
 mod permit;
 mod record;
 mod recorder;

@@ -2,12 +2,12 @@
 
 use std::time::{Instant, SystemTime};
 
-use crate::agent::{Said, SessionPlan, Turn, Usage};
+use crate::agent::{Said, Turn, Usage};
 use crate::batch::job::{Entered, Job};
 use crate::batch::news::INTERRUPT_GRACE;
 use crate::batch::permit::Door;
-use crate::batch::{Batch, choose, instructions, settle, taking};
-use crate::brief::{self, Facts, Setting};
+use crate::batch::{Batch, choose, settle, taking};
+use crate::brief::{self, Facts};
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
 use crate::failure::{Class, Failure, TurnEnd};
@@ -16,107 +16,12 @@ use crate::history::topic;
 use crate::order::OrderId;
 use crate::plan::Footprint;
 use crate::queue::{Move, Moved, Note, Release};
-use crate::ruling::{self, Trouble};
+use crate::ruling;
 use crate::stage::Tree;
 use crate::survey::Wants;
 use crate::verdict::Verdict;
-use crate::witness::Witness;
 
 impl Batch<'_> {
-    /// Opens the session. A one-shot agent is given all orders at once.
-    pub(super) async fn open_session(&mut self) -> Result<()> {
-        let one_shot = !self.shop.agent.takes_turns();
-        let mut turns = Vec::new();
-        if one_shot {
-            for mut job in std::mem::take(&mut self.todo) {
-                match self.lay_out(&mut job).await {
-                    Ok(papers) => {
-                        turns.push(self.turn(&job, &papers, None)?);
-                        self.todo.push_back(job);
-                    }
-                    Err(error) => self.not_laid_out(job, &error).await?,
-                }
-            }
-            if turns.is_empty() {
-                return Ok(());
-            }
-        }
-        let instructions = match instructions::of(self.shop).await {
-            Ok(instructions) => instructions,
-            Err(error) => return self.not_opened(&error),
-        };
-        let plan = self.plan(turns, instructions.as_ref())?;
-        let orders = plan.orders.clone();
-        self.record.opened(&plan.brief);
-        let folder = self.shop.folder.clone();
-        let looked = tokio::task::spawn_blocking(move || Witness::of(&folder)).await;
-        self.witness = looked.ok().flatten();
-        match self.shop.agent.open(plan).await {
-            Ok(session) => self.open = Some(session),
-            Err(error) => return self.not_opened(&error),
-        }
-        let now = self.watch.read();
-        (self.opened_at, self.heard_at) = (now, now);
-        self.board.show(|status| status.sessions += 1);
-        self.shop.tell(What::SessionOpened {
-            session: self.picked_session.to_string(),
-            agent: self.shop.agent.name().to_owned(),
-            simulated: self.shop.agent.simulated(),
-        });
-        for turn in orders {
-            let at = self.todo.iter().position(|job| *job.id() == turn.order);
-            if let Some(job) = at.and_then(|at| self.todo.remove(at)) {
-                self.begin(job, &turn, false)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn not_opened(&mut self, error: &Error) -> Result<()> {
-        let mend = error.next_step().unwrap_or("try the agent by hand").to_owned();
-        self.outcome.trouble = Some(Trouble { why: error.to_string(), mend, until: None });
-        for job in std::mem::take(&mut self.todo) {
-            let release = Release { class: Class::Env, why: error.to_string(), due: None };
-            settle::give_back(self.shop, job, &release)?;
-        }
-        Ok(())
-    }
-
-    fn plan(
-        &self,
-        orders: Vec<Turn>,
-        instructions: Option<&(String, String)>,
-    ) -> Result<SessionPlan> {
-        let command = self.shop.test_command();
-        let mut setting = self.setting(&command);
-        setting.instructions = instructions.map(|(file, text)| (file.as_str(), text.as_str()));
-        let mut brief = brief::opening(&self.shop.stage, &setting)?;
-        if !orders.is_empty() {
-            let prompts: Vec<String> = orders.iter().map(|turn| turn.prompt.clone()).collect();
-            brief = brief::one_shot(&brief, &setting, &prompts)?;
-        }
-        Ok(SessionPlan {
-            session: self.picked_session.clone(),
-            stage: self.shop.stage.name.to_owned(),
-            nonce: self.nonce.clone(),
-            dir: self.dir.clone(),
-            cookie: self.shop.cookie(&self.picked_session),
-            brief,
-            orders,
-            folders: vec![self.shop.workspace.project().to_owned()],
-        })
-    }
-
-    fn setting<'s>(&'s self, test_command: &'s str) -> Setting<'s> {
-        Setting {
-            prompts: &self.shop.prompts,
-            project: self.shop.workspace.project(),
-            test_command,
-            nonce: &self.nonce,
-            instructions: None,
-        }
-    }
-
     /// Gives the next turn if the session is free and there is one: a fix turn first, then what was claimed, then
     /// what has become ready meanwhile. False when the batch is through.
     pub(super) async fn give_next(&mut self) -> Result<bool> {
@@ -288,7 +193,7 @@ impl Batch<'_> {
     }
 
     /// Puts on record that the order's turn begins. False when its claim was lost meanwhile.
-    fn begin(&mut self, job: Job, turn: &Turn, fix: bool) -> Result<bool> {
+    pub(super) fn begin(&mut self, job: Job, turn: &Turn, fix: bool) -> Result<bool> {
         let order = job.id().clone();
         let note = Note::of(topic::TURN_BEGUN, if fix { "a fix turn" } else { "its turn" });
         match job.claim.note(&note)? {
@@ -320,7 +225,7 @@ impl Batch<'_> {
     }
 
     /// Lays the order's papers on its desk and finds its worktree. The papers' names.
-    async fn lay_out(&self, job: &mut Job) -> Result<Vec<String>> {
+    pub(super) async fn lay_out(&self, job: &mut Job) -> Result<Vec<String>> {
         let stage = &self.shop.stage;
         job.turn.begun = Some(SystemTime::now());
         // What a looking stage leaves must be its own, not what an earlier round left.
@@ -351,7 +256,12 @@ impl Batch<'_> {
         self.settle(job, ruling).await
     }
 
-    fn turn(&self, job: &Job, papers: &[String], fix: Option<(&str, &str)>) -> Result<Turn> {
+    pub(super) fn turn(
+        &self,
+        job: &Job,
+        papers: &[String],
+        fix: Option<(&str, &str)>,
+    ) -> Result<Turn> {
         let command = self.shop.test_command();
         let (stage, setting) = (&self.shop.stage, self.setting(&command));
         let facts = Facts {

@@ -234,6 +234,12 @@ pub(super) fn plain(dir: &Path, cookie: &str, args: Vec<OsString>, pairs: &Pairs
     program
 }
 
+/// True for a program that was not found.
+fn is_missing(error: &Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+    cause.is_some_and(|cause: &std::io::Error| cause.kind() == std::io::ErrorKind::NotFound)
+}
+
 /// Runs it. `doing` reads on from "failed to".
 pub(super) async fn run(
     program: &Program,
@@ -243,7 +249,7 @@ pub(super) async fn run(
     stop: &Stop,
 ) -> Result<Said> {
     let captured = program.capture(input, LIMIT, most, stop).await;
-    let captured = captured.map_err(|error| match program.dir.is_dir() {
+    let captured = captured.map_err(|error| match program.dir.is_dir() && is_missing(&error) {
         true => error.hint("install git 2.38 or newer, and see that it is found in PATH"),
         false => error,
     })?;

@@ -29,8 +29,8 @@ pub(crate) struct Account {
     pub(crate) by_hand: Option<Node>,
     /// What a person wrote into `.state` is on record and not acknowledged yet.
     pub(crate) edit_recorded: bool,
-    /// The `.state` that each move replaces, by the move's number.
-    pub(crate) replaced: Vec<(u64, Option<Node>)>,
+    /// The `.state` that each move replaces.
+    pub(crate) replaced: Vec<Replaced>,
     /// A person touched this since everything was last durable.
     pub(crate) touched: Touched,
     /// A person touched anything of it, ever.
@@ -45,6 +45,18 @@ pub(crate) struct Account {
     pub(crate) holds: Vec<(u64, bool)>,
     /// Since which step it is in the queue or not.
     pub(crate) there: Vec<(u64, bool)>,
+}
+
+/// The `.state` that a move replaces.
+#[derive(Debug, Clone)]
+pub(crate) struct Replaced {
+    /// The move's number.
+    pub(crate) seq: u64,
+    pub(crate) file: Option<Node>,
+    /// What it said when the mover read it.
+    pub(crate) from: String,
+    /// A person had written into it by the time the move was on record.
+    pub(crate) by_hand: bool,
 }
 
 /// What a person touched.
@@ -75,9 +87,29 @@ impl Account {
     /// True when a move is on record and the old `.state` is still there.
     pub(crate) fn to_be_applied(&self, tree: &Tree) -> bool {
         // Any that a move replaced: a power cut may bring back an older one than the last.
+        self.is_replaced(tree, |old| !self.is_by_hand(old))
+    }
+
+    /// True when `.state` is a file that a person wrote into while a move was about to replace it, and reads as it did
+    /// before. That writing was never synced: after a power cut it is lost, and nobody can tell whether its time is lost too.
+    /// Whoever looks may take it for an edit or for the old one.
+    pub(crate) fn is_either(&self, tree: &Tree) -> bool {
+        self.is_replaced(tree, |old| self.is_by_hand(old))
+    }
+
+    fn is_by_hand(&self, old: &Replaced) -> bool {
+        old.by_hand || self.by_hand.is_some() && self.by_hand == old.file
+    }
+
+    fn is_replaced(&self, tree: &Tree, is_it: impl Fn(&Replaced) -> bool) -> bool {
         let last = self.book.last_move().map_or(0, |line| line.seq);
         let there = tree.find(self.node, ".state");
-        there.is_some() && self.replaced.iter().any(|(seq, old)| *seq <= last && *old == there)
+        let word = self.word(tree);
+        let mut old = self.replaced.iter().filter(|old| {
+            // Torn by a power cut, or as it was; else a person has written into it.
+            old.seq <= last && old.file == there && word.is_none_or(|word| word == old.from)
+        });
+        there.is_some() && old.any(is_it)
     }
 
     /// Where it stands: what a reader is to be told.

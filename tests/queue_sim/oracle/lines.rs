@@ -1,5 +1,6 @@
 //! What may be written into a journal, and by whom.
 
+use super::account::Replaced;
 use super::book::{Line, Open};
 use super::{Asked, Oracle};
 use crate::queue_sim::tree::{Node, Tree};
@@ -126,8 +127,10 @@ impl Oracle {
     /// A move is on record, from what `.state` says now.
     fn replaced(&mut self, tree: &Tree, folder: Node, line: &Line) {
         let Some(account) = self.accounts.get_mut(&folder) else { return };
-        account.replaced.push((line.seq, tree.find(folder, ".state")));
-        if account.word(tree) == Some(line.from.as_str()) {
+        let by_hand = account.word(tree) != Some(line.from.as_str());
+        let (file, from) = (tree.find(folder, ".state"), line.from.clone());
+        account.replaced.push(Replaced { seq: line.seq, file, from, by_hand });
+        if !by_hand {
             // It is moved from what the person wrote: that was seen.
             account.edit = None;
         }

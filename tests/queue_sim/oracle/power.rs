@@ -63,7 +63,8 @@ impl Oracle {
         }
         (account.archived, account.removed) = (put_away.then_some(true), false);
         self.content_is_left(tree, account);
-        account.touched = Touched { state: account.edit.is_some(), ..Touched::default() };
+        let state = account.edit.is_some() || account.is_either(tree);
+        account.touched = Touched { state, ..Touched::default() };
         account.watch(tree, self.step);
         account.watch_place(here, self.step);
         true
@@ -102,7 +103,7 @@ impl Oracle {
             || account.to_be_applied(tree);
         let by_hand = touched.state || touched.journal || touched.place || touched.made;
         account.edit = None;
-        if agrees {
+        if agrees || account.is_either(tree) {
             return;
         }
         if by_hand {

@@ -9,8 +9,9 @@ use std::borrow::Cow;
 
 use super::folder::{Content, JOURNAL, OrderFolder, Stamp, failed};
 use super::machine::{Opening, SyncPoint};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::history::{Entry, History};
+use crate::order::OrderId;
 use crate::secrets;
 use crate::state::State;
 
@@ -124,6 +125,11 @@ impl Journal {
         folder.sync_file(JOURNAL, SyncPoint::JournalRead)
     }
 
+    /// False when it was begun for another order: this is a copy of that one.
+    pub(super) fn is_of(&self, id: &OrderId) -> bool {
+        self.begun_for.as_deref().is_none_or(|begun_for| begun_for == id.as_str())
+    }
+
     /// Reads the journal of an order. The inner error says what is wrong with it.
     pub(super) fn read(folder: &OrderFolder) -> Result<Result<Self, String>> {
         Ok(match folder.read(JOURNAL, LIMIT_BYTES)? {
@@ -144,6 +150,13 @@ impl Journal {
         if self.torn {
             file.truncate(self.good_bytes).map_err(|error| failed("cut", &path, error))?;
             self.torn = false;
+        }
+        let size = file.facts().map_err(|error| failed("look at", &path, error))?.size;
+        if size != self.good_bytes {
+            let told = format!("failed to write {}: somebody else writes into it", path.display());
+            let next =
+                "end whatever writes it, or wait until it has ended; nothing of it was changed";
+            return Err(Error::new(Kind::BrokenOrder, told).hint(next));
         }
         if self.history.generation == 0 && self.history.seq <= MADE_WITH {
             folder.sync_place(SyncPoint::FirstName)?;

@@ -105,7 +105,10 @@ pub(super) fn reconcile(pipeline: &Pipeline, locked: &Locked) -> Result<Result<S
 fn agree(pipeline: &Pipeline, locked: &Locked) -> Result<Option<Result<Standing, String>>> {
     let folder = &locked.folder;
     let read = Journal::read(folder)?;
-    if let Ok(journal) = &read {
+    // In a copy nothing is finished: what was copied in the middle of a swap is the copier's.
+    if let Ok(journal) = &read
+        && journal.is_of(&folder.id)
+    {
         swap::finish(folder, journal)?;
     }
     let found = state_file::read_settled(folder)?;
