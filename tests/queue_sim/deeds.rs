@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use shopfloor::queue::files::machine::{Errno, Opening, Renaming, Sort, SyncPoint};
+use shopfloor::queue::files::machine::{Errno, Facts, Opening, Renaming, Sort, SyncPoint};
 
 use super::kernel::Kernel;
 use super::oracle::{Effect, forged};
@@ -139,11 +139,31 @@ pub(crate) fn read(kernel: &mut Kernel, handle: usize, most: u64) -> Answer<Vec<
     let until = from.saturating_add(usize::try_from(most).unwrap_or(usize::MAX));
     opened.at = until.min(file.bytes.len());
     let mut read = file.bytes[from..opened.at].to_vec();
-    if kernel.plant == Some(Plant::OldJournal) && kernel.tree.path_of(node).ends_with(".jsonl") {
-        let last = read[..read.len().saturating_sub(1)].iter().rposition(|&byte| byte == b'\n');
-        read.truncate(last.map_or(read.len(), |last| last + 1));
+    if is_old_journal(kernel, node) {
+        read.truncate(one_entry_ago(&read));
     }
     Ok(read)
+}
+
+/// What is known of an open file.
+pub(crate) fn facts(kernel: &Kernel, node: Node) -> Facts {
+    let facts = kernel.tree.facts(node);
+    match kernel.tree.file(node) {
+        Some(file) if is_old_journal(kernel, node) => {
+            Facts { size: one_entry_ago(&file.bytes) as u64, ..facts }
+        }
+        _ => facts,
+    }
+}
+
+fn is_old_journal(kernel: &Kernel, node: Node) -> bool {
+    kernel.plant == Some(Plant::OldJournal) && kernel.tree.path_of(node).ends_with(".jsonl")
+}
+
+/// How long a journal was one entry ago; its first entry stays.
+fn one_entry_ago(journal: &[u8]) -> usize {
+    let last = journal[..journal.len().saturating_sub(1)].iter().rposition(|&byte| byte == b'\n');
+    last.map_or(journal.len(), |last| last + 1)
 }
 
 pub(crate) fn write(

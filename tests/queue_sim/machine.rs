@@ -282,7 +282,7 @@ impl OpenFile for Handle {
         let about = |kernel: &Kernel| format!("fstat {}", kernel.shown(number));
         self.machine.call(Call::Look, about, |kernel, _| {
             let node = kernel.node_of(number)?;
-            let facts = kernel.tree.facts(node);
+            let facts = deeds::facts(kernel, node);
             let same = kernel.plant == Some(Plant::OneStamp);
             let name = kernel.tree.path_of(node);
             if same && name.ends_with(".state") {

@@ -143,9 +143,14 @@ fn an_old_state_that_cannot_be_read_is_not_taken_for_a_persons() {
 fn seeds_that_found_something_stay_fine() {
     // Where h is the mixed weather and c the one with cuts: a person's word overwritten (1888 h), a move taken for a person's
     // edit after a cut (7461 h), an archived month lost (15979 h), an old `.state` put back for an error (1475 h, 4654 h) or
-    // torn by a cut (100160 c, 111426 c), an entry believed though its sync failed (102577 c, 111954 c).
-    let mixed = [1888, 7461, 15979, 1475, 4654].map(|seed| (seed, Weather::Mixed));
-    let cuts = [100_160, 111_426, 102_577, 111_954].map(|seed| (seed, Weather::Cuts));
+    // torn by a cut (100160 c, 111426 c), an entry believed though its sync failed (102577 c, 111954 c), a copy made in the middle
+    // of a swap that was finished in it (20298526 h, 127738 c), a journal that a person was writing cut off (147137 c), a hold
+    // of two who had no lock (206972 c, 214440 c). The oracle was wrong about edits during moves (60642, 85113, 99139 c).
+    let mixed = [1888, 7461, 15979, 1475, 4654, 20_298_526].map(|seed| (seed, Weather::Mixed));
+    let cuts = [100_160, 111_426, 102_577, 111_954, 127_738, 147_137, 206_972, 214_440]
+        .into_iter()
+        .chain([60_642, 85_113, 99_139])
+        .map(|seed| (seed, Weather::Cuts));
     for (seed, weather) in mixed.into_iter().chain(cuts) {
         assert_eq!(fails(&draw::script(seed, weather)), None, "seed {seed}, {weather:?}");
     }

@@ -73,10 +73,14 @@ impl Oracle {
             account.hold = None;
         }
         match name {
-            ".state.next" | ".state.old" | ".hold.next" if account.edit == Some(node) => {
+            // Who copied or restored a whole folder in the middle of a swap wrote both words: one of them is.
+            ".state.next" | ".state.old"
+                if account.edit == Some(node) && !account.touched.place =>
+            {
                 self.blame(12, format!("what a person wrote into .state of {of} was thrown away"));
             }
-            ".state.next" | ".state.old" | ".hold.next" => {}
+            ".state.next" | ".state.old" => {}
+            next if next.starts_with(".hold.next") => {}
             ".hold" => {
                 let wanted = matches!(asked, Some(Asked::Unhold { id, .. }) if *id == of);
                 if !wanted {
@@ -155,7 +159,7 @@ impl Oracle {
                     self.blame(12, what);
                 }
             }
-            (".hold.next", ".hold") => {
+            (next, ".hold") if next.starts_with(".hold.next") => {
                 account.hold = None;
                 let wanted = matches!(asked, Some(Asked::Hold { id, .. }) if *id == of);
                 if !wanted && !account.ever_touched && !disturbed {

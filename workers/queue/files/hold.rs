@@ -3,7 +3,7 @@
 
 use super::folder::{Content, HOLD, HOLD_NEXT, OrderFolder};
 use super::journal::Journal;
-use super::machine::SyncPoint;
+use super::machine::{Errno, SyncPoint};
 use crate::error::Result;
 use crate::history::{Entry, Kind};
 
@@ -24,6 +24,26 @@ pub(super) fn put(folder: &OrderFolder, why: &str) -> Result<()> {
     folder.write(HOLD_NEXT, format!("{}\n", why.trim()).as_bytes(), SyncPoint::HoldNext)?;
     folder.rename(HOLD_NEXT, HOLD)?;
     folder.sync(SyncPoint::HoldName)
+}
+
+/// The same for one who does not have the order's lock, unless it is on hold already. Somebody else may be at it too, so the
+/// text is written under a name that is nobody else's.
+fn put_unlocked(folder: &OrderFolder, why: &str) -> Result<()> {
+    let next = format!("{HOLD_NEXT}.{:016x}", folder.machine.chance());
+    folder.write(&next, format!("{}\n", why.trim()).as_bytes(), SyncPoint::HoldNext)?;
+    match folder.rename_unless_there(&next, HOLD) {
+        Ok(()) => folder.sync(SyncPoint::HoldName),
+        Err(Errno::EXIST) => folder.remove(&next).map(drop),
+        Err(error) => Err(folder.failed_rename(HOLD, error)),
+    }
+}
+
+/// An order whose lock can't be had is put on hold, as [`by_machine`] does it.
+pub(super) fn without_its_lock(folder: &OrderFolder, why: &str) {
+    tracing::warn!(order = %folder.id, why, "put on hold");
+    if let Err(error) = put_unlocked(folder, why) {
+        tracing::warn!(order = %folder.id, %error, "could not write the hold down");
+    }
 }
 
 /// The queue itself puts a broken order on hold, once: a reason that is there already stays. When even this can't be

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::folder::{OrderFolder, Stamp};
+use super::folder::{HOLD, OrderFolder, Stamp};
 use super::mutex::{self, Locked, Taken};
 use super::ready::Marker;
 use super::reconcile::{Standing, reconcile};
@@ -84,7 +84,9 @@ impl FileQueue {
             Some(hint) => format!("{error}; {hint}"),
             None => error.to_string(),
         };
-        hold::by_machine(&folder, None, &why);
+        if !folder.has(HOLD)? {
+            hold::without_its_lock(&folder, &why);
+        }
         self.skipped(from, &folder, Skip::Held(why))
     }
 
