@@ -117,6 +117,8 @@ pub(crate) enum Command {
     Release(Ids),
     /// Give an order another chance where it stands (or where it failed), at once
     Retry(Ids),
+    /// Say that a parked account, or a stage that pauses, may go on
+    Resume(Resume),
     /// Move an order to a state by hand
     Kick(Kick),
     /// Put finished orders into the archive
@@ -387,6 +389,14 @@ pub(crate) struct Ids {
     /// The orders
     #[arg(value_name = "ID", required = true)]
     pub(crate) ids: Vec<String>,
+}
+
+/// `resume`
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// Accounts or stages; without a name, everything that is parked or pauses
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
 }
 
 /// `kick`

@@ -15,6 +15,7 @@ mod snapshot;
 mod outlook;
 mod waits;
 mod orders;
+mod resume;
 mod journal;
 mod evidence;
 mod show;
@@ -107,6 +108,7 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
         Command::Hold(flags) => orders::hold(flags, &place, voice),
         Command::Release(flags) => orders::release(flags, &place, voice),
         Command::Retry(flags) => orders::retry(flags, &place, voice),
+        Command::Resume(flags) => resume::run(flags, &place, voice),
         Command::Kick(flags) => orders::kick(flags, &place, voice),
         Command::Archive(flags) => orders::archive(flags, &place, voice),
         Command::Doctor(flags) => doctor::run(flags, &place),

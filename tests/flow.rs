@@ -200,7 +200,7 @@ fn a_killed_worker_loses_nothing_and_leaves_no_process() {
 }
 
 #[test]
-fn a_usage_limit_charges_nobody_pauses_the_stage_and_passes_by_itself() {
+fn a_usage_limit_charges_nobody_parks_the_account_and_passes_by_itself() {
     let acts = "[[act]]\norder = \"*\"\nstage = \"spec\"\ntimes = 1\nmisbehave = \"usage-limit\"\nreset_in_s = 2\n";
     let house = House::with("", acts);
     house.add(&["a", "b"]);
@@ -208,8 +208,8 @@ fn a_usage_limit_charges_nobody_pauses_the_stage_and_passes_by_itself() {
     for id in ["a", "b"] {
         assert_eq!(house.state(id), "TESTS_PRE", "{}", house.scene());
     }
-    assert_eq!(house.told("paused").len(), 1);
-    assert_eq!(house.told("resumed").len(), 1);
+    assert_eq!((house.told("parked").len(), house.told("paused").len()), (1, 0));
+    assert_eq!(house.told("unparked").len(), 1);
     // The limit's own call, and one per order.
     assert_eq!(house.calls(), 3, "{}", house.scene());
     let charged = house.told("returned").iter().any(|event| event["class"] == "work");

@@ -20,6 +20,7 @@ mod adversary;
 mod cli;
 mod planning;
 mod flow;
+mod limits;
 mod import;
 mod verify;
 mod bad_input;

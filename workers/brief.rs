@@ -109,9 +109,30 @@ You said `done`. We ran the check `{{ gate }}` and it is red. What it found (dat
 Mend it and give the result again. Do not work around the check.
 "#;
 
+const REPAIR: &str = r#"# Repair turn for work order {{ id }}
+
+Stage: {{ stage }}
+Order: {{ id }}
+Generation: {{ generation }}
+Nonce: {{ nonce }}
+Desk: {{ desk }}
+{%- if worktree %}
+Worktree: {{ worktree }}
+{%- endif %}
+
+Your last turn did not end with a result that counts (data, between the marks):
+
+<<<{{ nonce }}
+{{ instead }}
+{{ nonce }}>>>
+
+If the work is not finished, finish it, in small steps. Then give the result; there is no further turn for that.
+"#;
+
 const STRUCTURED: &str = r#"
 End the turn with the structured result: {"order": "{{ id }}", "gen": {{ generation }}, "nonce": "{{ nonce }}",
-"verdict": "done" | "needs_work" | "blocked", "why": one or two sentences, "artifacts": [names of files on the desk]}.
+"verdict": "done" | "needs_work" | "blocked", "why": one or two sentences, "artifacts": [names of files on the desk],
+"denied": ""}. If a tool call was not allowed, say in "denied" which, and why the work is done all the same.
 "#;
 
 const BY_FILE: &str = r#"
@@ -204,6 +225,27 @@ pub fn fix(
         },
     )?;
     Ok(told + &render("a fix prompt", STRUCTURED, context! { id, generation, nonce })?)
+}
+
+/// A repair turn: the same order again, for the result that is missing.
+pub fn repair(
+    stage: &Stage,
+    setting: &Setting<'_>,
+    facts: &Facts<'_>,
+    instead: &str,
+) -> Result<String> {
+    let (id, generation, nonce) = (facts.id.as_str(), facts.generation, setting.nonce);
+    let told = render(
+        "a repair prompt",
+        REPAIR,
+        context! {
+            id, generation, nonce, instead,
+            stage => stage.name,
+            desk => shown(facts.desk),
+            worktree => facts.worktree.map(shown),
+        },
+    )?;
+    Ok(told + &render("a repair prompt", STRUCTURED, context! { id, generation, nonce })?)
 }
 
 /// The one prompt of a one-shot agent: the opening, how results are given, and every order.

@@ -21,6 +21,7 @@ pub mod config;
 pub mod floor;
 pub mod process;
 pub mod permits;
+pub mod accounts;
 
 // Pure decisions.
 pub mod plan;
@@ -32,6 +33,7 @@ pub mod import;
 pub mod queue;
 pub mod lifecycle;
 pub mod agent;
+pub mod ledger;
 pub mod workspace;
 pub mod gate;
 pub mod event;

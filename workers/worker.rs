@@ -13,7 +13,7 @@ use crate::holder::{SessionId, WorkerId};
 use crate::permits::{PermitBell, Permits};
 use crate::process;
 use crate::queue::{Bell, Recovered};
-use crate::ruling::{Trouble, backoff};
+use crate::ruling::{Trouble, Whose, backoff};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
 use crate::survey::Wants;
@@ -47,6 +47,8 @@ pub enum Ended {
     Done,
     /// There was nothing to do at all.
     NothingToDo,
+    /// A usage limit lasts longer than we are to wait. The orders stay where they are.
+    LimitTooLong,
     /// Told to stop at once.
     Interrupted,
 }
@@ -57,9 +59,9 @@ pub async fn run(shop: &Arc<Shop>, until: Until, stop: &Stop) -> Result<Ended> {
     board.show(|_| {});
     shop.tell(What::Started {
         stage: shop.stage.name.to_owned(),
-        agent: shop.agent.name().to_owned(),
+        agent: shop.agents_shown(),
         batch: shop.batch,
-        simulated: shop.agent.simulated(),
+        simulated: shop.simulated(),
     });
     let mut floor = Worker {
         shop,
@@ -73,6 +75,7 @@ pub async fn run(shop: &Arc<Shop>, until: Until, stop: &Stop) -> Result<Ended> {
         pause_told: None,
         untidy: false,
         warned: None,
+        fewer: None,
     };
     let ended = floor.work(&mut board, until, stop).await;
     let status = &board.status;
@@ -112,6 +115,8 @@ struct Worker<'a> {
     untidy: bool,
     /// The warning that was told last: it is told once, not at every poll.
     warned: Option<String>,
+    /// The most weight of the next session, after one whose context was full.
+    fewer: Option<usize>,
 }
 
 impl Worker<'_> {
@@ -138,6 +143,7 @@ impl Worker<'_> {
                 {
                     return Ok(if batches == 0 { Ended::NothingToDo } else { Ended::Done });
                 }
+                Ok(None) if self.limit_too_long() => return Ok(Ended::LimitTooLong),
                 Ok(None) => {
                     self.rest(board, stop).await;
                     continue;
@@ -216,7 +222,7 @@ impl Worker<'_> {
             }
             // One order finds out whether the stage works again.
             Some(_) => 1,
-            None => shop.batch,
+            None => self.fewer.unwrap_or(shop.batch),
         };
         let session = SessionId::fresh();
         let (most, bounds) = (usize::MAX, Some(&shop.bounds));
@@ -240,6 +246,23 @@ impl Worker<'_> {
         };
         shop.tell(What::Claimed { orders, why });
         Ok(Some(picked))
+    }
+
+    /// True when all accounts of the stage are parked for longer than we are to wait, which is told.
+    fn limit_too_long(&self) -> bool {
+        let Some(most) = self.shop.config.limits.max_limit_wait else { return false };
+        let Some(parked) = self.shop.parked() else { return false };
+        let Some(secs) = parked.until.map(|until| until.saturating_sub(unix_now())) else {
+            return false;
+        };
+        if secs <= most.as_secs() {
+            return false;
+        }
+        let (stage, told) = (self.shop.stage.name, parked.told());
+        self.shop.warn(format!(
+            "the {stage} stage ends: the account {told}, and that is longer than max_limit_wait ({most:?}). Its orders stay where they are"
+        ));
+        true
     }
 
     /// Says why nothing is taken, when it was another worker, or an earlier one, that found the stage unable to work.
@@ -271,11 +294,13 @@ impl Worker<'_> {
         let limits = &self.shop.config.limits;
         let breaker = self.shop.floor.breaker(self.shop.stage.name);
         let pause = breaker.filter(|breaker| breaker.until > unix_now());
-        let doing = match (&pause, &self.warned) {
-            (Some(breaker), _) => format!("paused: {}", breaker.why),
-            (None, Some(warned)) => warned.clone(),
-            (None, None) if self.door.waits() => "waiting for a permit".to_owned(),
-            (None, None) => "waiting for orders".to_owned(),
+        let parked = self.shop.parked();
+        let doing = match (&pause, &parked, &self.warned) {
+            (Some(breaker), ..) => format!("paused: {}", breaker.why),
+            (None, Some(parked), _) => parked.told(),
+            (None, None, Some(warned)) => warned.clone(),
+            (None, None, None) if self.door.waits() => "waiting for a permit".to_owned(),
+            (None, None, None) => "waiting for orders".to_owned(),
         };
         board.idle(&doing);
         let spread = limits.poll.mul_f64(0.8 + 0.4 * fastrand::f64());
@@ -333,7 +358,10 @@ impl Worker<'_> {
     /// Opens or closes the stage's breaker, as a batch has shown.
     fn learn(&mut self, outcome: &Outcome) -> Result<()> {
         let (floor, stage) = (&self.shop.floor, self.shop.stage.name);
-        if let Some(trouble) = &outcome.trouble {
+        self.fewer = next_size(self.fewer, outcome, self.shop.batch);
+        // An account was parked when the turn ended.
+        let of_stage = |trouble: &&Trouble| trouble.whose == Whose::Stage;
+        if let Some(trouble) = outcome.trouble.as_ref().filter(of_stage) {
             let count = floor.breaker(stage).map_or(0, |breaker| breaker.count) + 1;
             let limits = &self.shop.config.limits;
             let secs = pause_secs(limits, trouble, count, unix_now(), fastrand::f64());
@@ -374,6 +402,16 @@ impl Worker<'_> {
             }
         }
         error
+    }
+}
+
+/// The most weight of the next session: half of what filled a context, and twice as much after each session that went
+/// well, until it is what the stage wants.
+fn next_size(fewer: Option<usize>, outcome: &Outcome, batch: usize) -> Option<usize> {
+    match (outcome.split_after, fewer) {
+        (Some(turns), _) => Some((turns as usize / 2).clamp(1, batch)),
+        (None, Some(fewer)) if outcome.decided > 0 => Some(fewer * 2).filter(|&size| size < batch),
+        (None, fewer) => fewer,
     }
 }
 
@@ -427,10 +465,27 @@ fn pause_secs(limits: &Limits, trouble: &Trouble, count: u32, now: u64, chance: 
 mod tests {
     use super::*;
 
+    fn trouble(until: Option<u64>) -> Trouble {
+        Trouble { why: String::new(), mend: String::new(), until, whose: Whose::Stage }
+    }
+
+    #[test]
+    fn after_a_full_context_sessions_are_smaller_and_grow_again() {
+        let after = |split_after, decided| Outcome { split_after, decided, ..Outcome::default() };
+        let mut fewer = next_size(None, &after(Some(6), 6), 8);
+        let mut sizes = vec![fewer];
+        for _ in 0..2 {
+            fewer = next_size(fewer, &after(None, 1), 8);
+            sizes.push(fewer);
+        }
+        assert_eq!(sizes, [Some(3), Some(6), None]);
+        assert_eq!(next_size(Some(3), &after(None, 0), 8), Some(3), "nothing was shown");
+        assert_eq!(next_size(None, &after(Some(0), 0), 8), Some(1));
+    }
+
     #[test]
     fn a_pause_doubles_and_a_limits_own_time_wins() {
         let limits = Limits::default();
-        let trouble = |until| Trouble { why: String::new(), mend: String::new(), until };
         let secs = |until, count| pause_secs(&limits, &trouble(until), count, 1000, 0.5);
         assert_eq!([secs(None, 1), secs(None, 2), secs(None, 30)], [30, 60, 1800]);
         assert_eq!([secs(Some(1500), 1), secs(Some(1500), 5), secs(Some(1001), 1)], [500, 500, 1]);
@@ -439,7 +494,6 @@ mod tests {
     #[test]
     fn a_limit_that_is_always_just_over_is_not_asked_every_second() {
         let limits = Limits::default();
-        let trouble = |until| Trouble { why: String::new(), mend: String::new(), until };
         let secs = |until, count| pause_secs(&limits, &trouble(Some(until)), count, 1000, 0.5);
         assert_eq!([secs(900, 1), secs(900, 3), secs(1001, 2), secs(1001, 4)], [30, 120, 30, 120]);
     }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use shopfloor::agent::{self, Agent, Said, Session, SessionEnd, SessionPlan, Turn, Usage};
+use shopfloor::agent::{self, Agent, Caps, Said, Session, SessionEnd, SessionPlan, Turn, Usage};
 use shopfloor::brief::{self, Facts, Setting};
 use shopfloor::config::{AgentConfig, DriverName};
 use shopfloor::failure::{Failure, TurnEnd};
@@ -36,6 +36,7 @@ struct Scene {
     folder: tempfile::TempDir,
     session: SessionId,
     config: AgentConfig,
+    caps: Caps,
 }
 
 impl Scene {
@@ -45,15 +46,8 @@ impl Scene {
         for name in ["session", "work", "desks"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
-        let config = AgentConfig {
-            driver,
-            program: program.to_owned(),
-            args: Vec::new(),
-            model: None,
-            env: BTreeMap::new(),
-            simulated: true,
-        };
-        Self { folder, session: SessionId::fresh(), config }
+        let config = AgentConfig { simulated: true, ..AgentConfig::new(driver, program) };
+        Self { folder, session: SessionId::fresh(), config, caps: Caps::default() }
     }
 
     /// The simulator with this scenario, without its start-up cost.
@@ -149,6 +143,7 @@ impl Scene {
             brief: "The brief.".to_owned(),
             orders: orders.iter().map(|order| self.turn(stage, order)).collect(),
             folders: vec![self.path("work"), self.path("desks")],
+            caps: self.caps,
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::super::setup::Setup;
 use super::super::{SessionPlan, Turn};
 use super::home::Home;
+use crate::config::Permissions;
 use crate::error::{Error, Result};
 use crate::process::Program;
 
@@ -38,6 +39,8 @@ const OWN: [&str; 15] = [
 ];
 /// The wall that Codex puts around the commands of its model.
 const WALL: &str = "sandbox_mode=\"workspace-write\"";
+/// For an agent that stands inside a wall of the operator's.
+const NO_WALL: &str = "sandbox_mode=\"danger-full-access\"";
 /// A key that we hand over is not written to disk.
 const FORGETS: &str = "cli_auth_credentials_store=\"ephemeral\"";
 
@@ -76,7 +79,7 @@ impl Prepared {
     /// `codex app-server`.
     pub(super) fn app_server(&self, setup: &Setup) -> Program {
         let mut args = vec!["app-server".to_owned()];
-        self.settings(&mut args);
+        self.settings(setup, &mut args);
         args.extend(setup.args.iter().cloned());
         self.with(args)
     }
@@ -92,7 +95,7 @@ impl Prepared {
     ) -> Program {
         let mut args: Vec<String> =
             ["exec", "--json", "--skip-git-repo-check"].map(str::to_owned).to_vec();
-        self.settings(&mut args);
+        self.settings(setup, &mut args);
         if let Some(model) = &setup.model {
             args.extend(["-m".to_owned(), model.clone()]);
         }
@@ -113,9 +116,13 @@ impl Prepared {
         program
     }
 
-    fn settings(&self, args: &mut Vec<String>) {
+    fn settings(&self, setup: &Setup, args: &mut Vec<String>) {
         let forgets = self.home.own.then_some(FORGETS);
-        for setting in OWN.into_iter().chain([WALL]).chain(forgets) {
+        let wall = match setup.permissions {
+            Permissions::Work => WALL,
+            Permissions::Full => NO_WALL,
+        };
+        for setting in OWN.into_iter().chain([wall]).chain(forgets) {
             args.extend(["-c".to_owned(), setting.to_owned()]);
         }
     }
