@@ -208,6 +208,9 @@ pub(crate) struct Start {
     /// The agent of every stage, as named in shopfloor.toml
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Option<String>,
+    /// The longest usage limit that workers wait for, for instance 6h; a longer one ends them
+    #[arg(long, value_name = "TIME", value_parser = length_of_time)]
+    pub(crate) max_limit_wait: Option<String>,
     /// Run in the background; `shopfloor stop` ends it
     #[arg(short, long)]
     pub(crate) detach: bool,
@@ -229,6 +232,12 @@ pub(crate) struct Start {
     /// The folder of the worker programs [default: where shopfloor itself is]
     #[arg(long, value_name = "DIR", hide = true)]
     pub(crate) workers_dir: Option<PathBuf>,
+}
+
+/// A length of time as it was written, once it is known to be one: workers read it again.
+fn length_of_time(text: &str) -> Result<String, String> {
+    let parsed = shopfloor::config::parse_duration(text);
+    parsed.map(|_| text.to_owned()).map_err(|error| error.in_one_line())
 }
 
 fn parallel(text: &str) -> Result<(String, usize), String> {

@@ -200,7 +200,7 @@ fn a_killed_worker_loses_nothing_and_leaves_no_process() {
 }
 
 #[test]
-fn a_usage_limit_charges_nobody_parks_the_account_and_passes_by_itself() {
+fn a_usage_limit_charges_nobody_pauses_the_stage_and_passes_by_itself() {
     let acts = "[[act]]\norder = \"*\"\nstage = \"spec\"\ntimes = 1\nmisbehave = \"usage-limit\"\nreset_in_s = 2\n";
     let house = House::with("", acts);
     house.add(&["a", "b"]);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::accounts::Parked;
 use crate::batch::{self, Door, Outcome, PassedOver, Picked};
-use crate::config::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
 use crate::failure::Class;
@@ -13,10 +13,14 @@ use crate::holder::{SessionId, WorkerId};
 use crate::permits::{PermitBell, Permits};
 use crate::process;
 use crate::queue::{Bell, Recovered};
-use crate::ruling::{Trouble, Whose, backoff};
+use crate::ruling::{Trouble, Whose};
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
 use crate::survey::Wants;
+
+mod pauses;
+
+use pauses::{next_size, pause_secs};
 
 /// How often an idle worker looks for dead ones.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
@@ -75,6 +79,7 @@ pub async fn run(shop: &Arc<Shop>, until: Until, stop: &Stop) -> Result<Ended> {
         pause_told: None,
         untidy: false,
         warned: None,
+        parked_told: None,
         fewer: None,
     };
     let ended = floor.work(&mut board, until, stop).await;
@@ -115,6 +120,8 @@ struct Worker<'a> {
     untidy: bool,
     /// The warning that was told last: it is told once, not at every poll.
     warned: Option<String>,
+    /// How the stage's accounts are parked, as it was told.
+    parked_told: Option<String>,
     /// The most weight of the next session, after one whose context was full.
     fewer: Option<usize>,
 }
@@ -277,6 +284,15 @@ impl Worker<'_> {
         self.pause_told = Some(why.clone());
     }
 
+    /// Says once that nothing can be begun, when it was another worker that found the account's limit.
+    fn tell_parked(&mut self, parked: Option<&Parked>) {
+        let told = parked.map(Parked::told);
+        if let Some(told) = told.as_ref().filter(|told| self.parked_told.as_ref() != Some(*told)) {
+            self.shop.warn(format!("nothing is begun with the account {told}"));
+        }
+        self.parked_told = told;
+    }
+
     fn warn_once(&mut self, error: &Error) {
         let text = match error.next_step() {
             Some(hint) => format!("nothing new is claimed: {error}; {hint}"),
@@ -290,11 +306,12 @@ impl Worker<'_> {
     }
 
     /// Sleeps until the bell rings, a while has passed, or somebody asks to stop.
-    async fn rest(&self, board: &mut Board, stop: &Stop) {
+    async fn rest(&mut self, board: &mut Board, stop: &Stop) {
         let limits = &self.shop.config.limits;
         let breaker = self.shop.floor.breaker(self.shop.stage.name);
         let pause = breaker.filter(|breaker| breaker.until > unix_now());
         let parked = self.shop.parked();
+        self.tell_parked(parked.as_ref());
         let doing = match (&pause, &parked, &self.warned) {
             (Some(breaker), ..) => format!("paused: {}", breaker.why),
             (None, Some(parked), _) => parked.told(),
@@ -405,16 +422,6 @@ impl Worker<'_> {
     }
 }
 
-/// The most weight of the next session: half of what filled a context, and twice as much after each session that went
-/// well, until it is what the stage wants.
-fn next_size(fewer: Option<usize>, outcome: &Outcome, batch: usize) -> Option<usize> {
-    match (outcome.split_after, fewer) {
-        (Some(turns), _) => Some((turns as usize / 2).clamp(1, batch)),
-        (None, Some(fewer)) if outcome.decided > 0 => Some(fewer * 2).filter(|&size| size < batch),
-        (None, fewer) => fewer,
-    }
-}
-
 /// Does something that may take long beside the loop, which hears meanwhile when we are asked to stop. `None` then: the
 /// deed goes on by itself, and our end may cut it short as a crash would.
 async fn beside<T: Send + 'static>(
@@ -441,60 +448,5 @@ fn may_pass(error: &Error) -> bool {
             true
         }
         Kind::Usage | Kind::NotFound | Kind::AlreadyRunning | Kind::Unfit => false,
-    }
-}
-
-/// How long a stage pauses: doubling from `limits.breaker` to `limits.breaker_cap`, or until the time that was said. A time
-/// that has come and changed nothing is not believed a second time: it could be said at every try.
-fn pause_secs(limits: &Limits, trouble: &Trouble, count: u32, now: u64, chance: f64) -> u64 {
-    let doubled = |before: u32| {
-        backoff(limits.breaker, limits.breaker_cap, before as usize, chance).as_secs_f64().ceil()
-            as u64
-    };
-    match trouble.until {
-        // At most a week: a time beyond that is a mistake, and is asked again.
-        Some(until) if until > now => {
-            let least = if count > 1 { doubled(count - 2) } else { 1 };
-            (until - now).min(7 * 24 * 3600).max(least)
-        }
-        _ => doubled(count.saturating_sub(1)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn trouble(until: Option<u64>) -> Trouble {
-        Trouble { why: String::new(), mend: String::new(), until, whose: Whose::Stage }
-    }
-
-    #[test]
-    fn after_a_full_context_sessions_are_smaller_and_grow_again() {
-        let after = |split_after, decided| Outcome { split_after, decided, ..Outcome::default() };
-        let mut fewer = next_size(None, &after(Some(6), 6), 8);
-        let mut sizes = vec![fewer];
-        for _ in 0..2 {
-            fewer = next_size(fewer, &after(None, 1), 8);
-            sizes.push(fewer);
-        }
-        assert_eq!(sizes, [Some(3), Some(6), None]);
-        assert_eq!(next_size(Some(3), &after(None, 0), 8), Some(3), "nothing was shown");
-        assert_eq!(next_size(None, &after(Some(0), 0), 8), Some(1));
-    }
-
-    #[test]
-    fn a_pause_doubles_and_a_limits_own_time_wins() {
-        let limits = Limits::default();
-        let secs = |until, count| pause_secs(&limits, &trouble(until), count, 1000, 0.5);
-        assert_eq!([secs(None, 1), secs(None, 2), secs(None, 30)], [30, 60, 1800]);
-        assert_eq!([secs(Some(1500), 1), secs(Some(1500), 5), secs(Some(1001), 1)], [500, 500, 1]);
-    }
-
-    #[test]
-    fn a_limit_that_is_always_just_over_is_not_asked_every_second() {
-        let limits = Limits::default();
-        let secs = |until, count| pause_secs(&limits, &trouble(Some(until)), count, 1000, 0.5);
-        assert_eq!([secs(900, 1), secs(900, 3), secs(1001, 2), secs(1001, 4)], [30, 120, 30, 120]);
     }
 }

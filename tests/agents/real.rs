@@ -10,6 +10,7 @@ mod anthropic;
 mod claude;
 mod codex;
 mod found;
+mod limit;
 mod model;
 mod responses;
 mod table;

@@ -64,7 +64,11 @@ fn a_turn_with_denied_tools_counts_only_when_its_result_says_what_became_of_them
 
 #[test]
 fn a_refusal_is_charged_and_the_session_goes_on() {
-    let house = House::with(QUICK, "[[act]]\norder = \"a\"\nmisbehave = \"refusal\"\n");
+    // It rests for longer than the session lasts.
+    let house = House::with(
+        &QUICK.replace("1s", "1h"),
+        "[[act]]\norder = \"a\"\nmisbehave = \"refusal\"\n",
+    );
     house.add(&["a", "b"]);
     house.run("spec-worker", &["--once"]);
     assert_eq!(
@@ -122,4 +126,23 @@ fn an_overloaded_server_is_asked_again_after_a_back_off_and_finished_orders_stay
     assert_eq!((house.told("paused").len(), house.told("parked").len()), (1, 0));
     let calls = calls(&house.path("calls"));
     assert!(calls[2].0 - calls[1].0 >= 700, "the back-off: {calls:?}");
+}
+
+#[test]
+fn a_silent_tool_has_more_time_than_a_silent_model() {
+    let limits =
+        QUICK.replace("[limits]", "[limits]\nidle_timeout = \"1s\"\ntool_idle_timeout = \"30s\"");
+    let house = House::with(&limits, "[[act]]\ntool_ms = 3000\n");
+    house.add(&["a"]);
+    house.run("spec-worker", &["--until-idle"]);
+    assert_eq!((house.state("a").as_str(), house.calls()), ("TESTS_PRE", 1), "{}", house.scene());
+    // A model that says nothing for as long is taken for hung, and so is a tool that takes longer still.
+    let silent_tool = QUICK.replace("[limits]", "[limits]\ntool_idle_timeout = \"1s\"");
+    for (limits, act) in [(&limits, "ms = 3000"), (&silent_tool, "tool_ms = 30000")] {
+        let house = House::with(limits, &format!("[[act]]\n{act}\n"));
+        house.add(&["a"]);
+        house.run("spec-worker", &["--once"]);
+        let why = house.told("returned")[0]["why"].as_str().unwrap().to_owned();
+        assert!(why.contains("silent for 1s"), "{act}: {why}");
+    }
 }

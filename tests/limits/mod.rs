@@ -1,5 +1,7 @@
 //! Stories of limits: an account that is parked, budgets, turns that do not end as they should. The agent is SIMULATED.
 
+#![expect(clippy::print_stdout, reason = "figures are shown by --nocapture")]
+
 mod accounts;
 mod answers;
 mod budgets;

@@ -1,3 +1,5 @@
+//! How accounts are parked, tried and opened again.
+
 use super::*;
 
 fn floor() -> (tempfile::TempDir, Accounts) {

@@ -70,6 +70,8 @@ pub(crate) struct Act {
     pub(crate) denials: u32,
     /// What its result says of that.
     pub(crate) denied: String,
+    /// A tool of it runs so many milliseconds and prints nothing.
+    pub(crate) tool_ms: Option<u64>,
     /// Tokens it reads in the turn. Unset: as many as its prompt has, and some.
     pub(crate) tokens: Option<u64>,
     /// US dollars the turn costs. Unset: by its tokens.
@@ -104,6 +106,7 @@ impl Default for Act {
             capture: None,
             denials: 0,
             denied: String::new(),
+            tool_ms: None,
             tokens: None,
             usd: None,
             misbehave: None,

@@ -130,6 +130,11 @@ impl Talk<'_> {
         if let Some(turned) = self.misbehave(&act)? {
             return Ok(turned);
         }
+        if let Some(ms) = act.tool_ms
+            && !self.silent_tool(Duration::from_millis(ms))?
+        {
+            return self.aborted();
+        }
         if !self.wait(time / 2)? {
             return self.aborted();
         }
@@ -215,11 +220,27 @@ impl Talk<'_> {
         self.assistant(&json!({"type": "text", "text": text}))
     }
 
+    /// A command that prints nothing while it runs. False when the turn was interrupted.
+    fn silent_tool(&mut self, time: Duration) -> Result<bool, String> {
+        self.begin_call("Bash", "a silent command")?;
+        let on = self.wait(time)?;
+        self.end_call()?;
+        Ok(on)
+    }
+
     fn call(&self, tool: &str, what: &str) -> Result<(), String> {
+        self.begin_call(tool, what)?;
+        self.end_call()
+    }
+
+    fn begin_call(&self, tool: &str, what: &str) -> Result<(), String> {
         let name = if tool == "Bash" { "command" } else { "file_path" };
         self.assistant(
             &json!({"type": "tool_use", "id": "toolu_sim", "name": tool, "input": {name: what}}),
-        )?;
+        )
+    }
+
+    fn end_call(&self) -> Result<(), String> {
         print(&json!({
             "type": "user", "session_id": self.options.session,
             "message": {"role": "user", "content": [
