@@ -52,6 +52,9 @@ use crate::voice::{Done, Voice};
 use shopfloor::place::Place;
 
 fn main() -> ExitCode {
+    if let Some(code) = shopfloor::process::shim::serve() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(told) => {

@@ -27,6 +27,7 @@ mod by_hand;
 mod stops;
 mod full_disk;
 mod readme;
+mod kept;
 mod steady;
 mod sixth_stage;
 mod prove;

@@ -19,6 +19,7 @@ use crate::log;
 use crate::order::{OrderId, Request};
 use crate::permits::Permits;
 use crate::place::{Given, Place};
+use crate::process;
 use crate::queue::{Created, Queue};
 use crate::shop::Shop;
 use crate::stage::{Gate, Pipeline, Stage, Step};
@@ -118,6 +119,9 @@ fn state(text: &str) -> Result<State, String> {
 
 /// The whole of a worker's `main`: the worker of `stage` in `pipeline`.
 pub fn main(pipeline: Pipeline, stage: &str) -> ExitCode {
+    if let Some(code) = process::shim::serve() {
+        return code;
+    }
     let Some(stage) = pipeline.stage(stage).cloned() else {
         say(format_args!("error: there is no stage {stage}"));
         return ExitCode::from(exit::USAGE);

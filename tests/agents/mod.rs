@@ -41,6 +41,8 @@ struct Scene {
 impl Scene {
     /// An agent that is `program`, spoken to by `driver`.
     fn new(driver: DriverName, program: &str) -> Self {
+        // As in a worker: what is started is kept.
+        shopfloor::process::shim::stands_at(Path::new(env!("CARGO_BIN_EXE_shopfloor")));
         let folder = tempfile::tempdir().unwrap();
         for name in ["session", "work", "desks"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
