@@ -52,7 +52,8 @@ use crate::voice::{Done, Voice};
 use shopfloor::place::Place;
 
 fn main() -> ExitCode {
-    if let Some(code) = shopfloor::process::shim::serve() {
+    let stage = shopfloor::process::shim::serve();
+    if let Some(code) = stage.or_else(shopfloor::sandbox::escape::serve) {
         return code;
     }
     let cli = match Cli::try_parse() {

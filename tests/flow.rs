@@ -120,7 +120,7 @@ fn a_playtest_sees_only_what_is_to_be_landed_and_its_changes_reach_nobody() {
     assert!(listed.contains("run-tests.sh"), "{listed}");
     let place = fs::read_to_string(place).unwrap();
     let checkout = std::path::Path::new(place.trim());
-    assert!(place.contains("/.checkout/look-one."), "{place}");
+    assert!(place.contains("/.looks/") && place.contains("/one."), "{place}");
     assert!(!checkout.exists(), "{place}");
     // What it changed is named, and the fix turn found it put back.
     let lines: Vec<String> = house

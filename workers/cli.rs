@@ -21,6 +21,7 @@ use crate::permits::Permits;
 use crate::place::{Given, Place};
 use crate::process;
 use crate::queue::{Created, Queue};
+use crate::sandbox::Standing;
 use crate::shop::Shop;
 use crate::stage::{Gate, Pipeline, Stage, Step};
 use crate::state::State;
@@ -292,6 +293,7 @@ async fn set_up(
     apply(&mut config, flags);
     let (name, agent) = config.agent_for(stage.name, flags.agent.as_deref())?;
     let agent = agent::from_config(name, agent, place.config_folder())?;
+    let standing = Standing::of(config.sandbox_for(stage.name), agent.simulated()).await?;
     let queue = place.open_queue_for(&pipeline)?;
     let listed = match &flags.feature_list {
         Some(list) => Some(create(queue.as_ref(), list)?),
@@ -307,6 +309,7 @@ async fn set_up(
     let bounds = bounds(listed.or(narrowed), flags.until.clone(), &pipeline)?;
     let config = Arc::new(config);
     let slots = place.slots()?;
+    let home = floor.home(by);
     let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), slots, cookie);
     let teller = Teller::new(by, &floor, flags.json);
     let folder = place.queue()?.to_owned();
@@ -322,6 +325,8 @@ async fn set_up(
         workspace,
         gates,
         agent,
+        standing,
+        home,
         teller,
         survey,
         permits,

@@ -1,6 +1,7 @@
 //! `shopfloor.toml`: what the operator decided. Unknown keys are errors with line and column.
 
 mod floor;
+mod sandbox;
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -12,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::report::Choice;
 
 pub use floor::FloorConfig;
+pub use sandbox::Sandbox;
 
 /// The name of the file, found by walking up from the working folder.
 pub const FILE_NAME: &str = "shopfloor.toml";
@@ -257,6 +259,8 @@ pub struct StageConfig {
     pub batch: Option<usize>,
     /// How many workers run side by side.
     pub parallel: Option<usize>,
+    /// What is to stand around its agent.
+    pub sandbox: Sandbox,
 }
 
 /// `[gate.NAME]`
@@ -373,6 +377,11 @@ impl Config {
     /// The file that holds for `folder`: in it, or in the nearest folder above.
     pub fn find(folder: &Path) -> Option<PathBuf> {
         folder.ancestors().map(|above| above.join(FILE_NAME)).find(|path| path.is_file())
+    }
+
+    /// What is to stand around the agent of `stage`.
+    pub fn sandbox_for(&self, stage: &str) -> Sandbox {
+        self.stage.get(stage).map_or_else(Sandbox::default, |settings| settings.sandbox)
     }
 
     /// The agent that `stage` uses: the flag's, the stage's own, the default, or the only one there is.

@@ -13,6 +13,7 @@ use crate::order::OrderId;
 use crate::papers::Papers;
 use crate::permits::{Permits, Who};
 use crate::queue::{Enlisted, Queue};
+use crate::sandbox::Standing;
 use crate::stage::{Pipeline, Stage, Tree};
 use crate::state::State;
 use crate::survey::{Bounds, Survey};
@@ -40,6 +41,10 @@ pub struct Shop {
     pub gates: Gates,
     /// The agent.
     pub agent: Arc<dyn Agent>,
+    /// What stands around it.
+    pub standing: Standing,
+    /// The HOME of the agent behind walls, kept from session to session.
+    pub home: PathBuf,
     /// Tells events.
     pub teller: Teller,
     /// What planning sees of the floor.
@@ -137,6 +142,7 @@ impl Board {
             doing: "starting".to_owned(),
             idle: false,
             simulated: shop.agent.simulated(),
+            sandbox: shop.standing.word().to_owned(),
             batch: shop.batch,
             advanced: 0,
             sessions: 0,

@@ -24,6 +24,7 @@ use shopfloor::config::{AgentConfig, DriverName};
 use shopfloor::failure::{Failure, TurnEnd};
 use shopfloor::holder::SessionId;
 use shopfloor::order::{OrderId, Request};
+use shopfloor::sandbox::Walls;
 use shopfloor::stages::STAGES;
 use shopfloor::verdict::Testimony;
 
@@ -36,6 +37,7 @@ struct Scene {
     folder: tempfile::TempDir,
     session: SessionId,
     config: AgentConfig,
+    walls: Option<Walls>,
 }
 
 impl Scene {
@@ -55,7 +57,7 @@ impl Scene {
             env: BTreeMap::new(),
             simulated: true,
         };
-        Self { folder, session: SessionId::fresh(), config }
+        Self { folder, session: SessionId::fresh(), config, walls: None }
     }
 
     /// The simulator with this scenario, without its start-up cost.
@@ -151,6 +153,7 @@ impl Scene {
             brief: "The brief.".to_owned(),
             orders: orders.iter().map(|order| self.turn(stage, order)).collect(),
             folders: vec![self.path("work"), self.path("desks")],
+            walls: self.walls.clone(),
         }
     }
 

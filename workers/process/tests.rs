@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::error::Kind;
 use crate::stop::Stop;
 
 fn sh(script: &str, cookie: &str) -> Program {

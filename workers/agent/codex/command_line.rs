@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use super::super::enclosed::enclose;
 use super::super::setup::Setup;
 use super::super::{SessionPlan, Turn};
 use super::home::Home;
@@ -38,6 +39,8 @@ const OWN: [&str; 15] = [
 ];
 /// The wall that Codex puts around the commands of its model.
 const WALL: &str = "sandbox_mode=\"workspace-write\"";
+/// None: ours stands, and holds the whole of Codex.
+const NO_WALL: &str = "sandbox_mode=\"danger-full-access\"";
 /// A key that we hand over is not written to disk.
 const FORGETS: &str = "cli_auth_credentials_store=\"ephemeral\"";
 
@@ -51,6 +54,8 @@ pub(super) struct Prepared {
     pub(super) tmp: PathBuf,
     /// The key to log in with, where the operator gave one.
     pub(super) key: Option<String>,
+    /// True behind walls of ours, in which it can't put up its own.
+    walled: bool,
 }
 
 impl Prepared {
@@ -70,7 +75,8 @@ impl Prepared {
         // What the agent's commands inherit holds no key.
         let key = program.env.remove(OsStr::new(KEY));
         let key = key.map(|key| key.to_string_lossy().into_owned());
-        Ok(Self { program, home, tmp, key })
+        enclose(&mut program, plan, &[tmp.clone(), home.path.clone()])?;
+        Ok(Self { program, home, tmp, key, walled: plan.walls.is_some() })
     }
 
     /// `codex app-server`.
@@ -115,7 +121,8 @@ impl Prepared {
 
     fn settings(&self, args: &mut Vec<String>) {
         let forgets = self.home.own.then_some(FORGETS);
-        for setting in OWN.into_iter().chain([WALL]).chain(forgets) {
+        let wall = if self.walled { NO_WALL } else { WALL };
+        for setting in OWN.into_iter().chain([wall]).chain(forgets) {
             args.extend(["-c".to_owned(), setting.to_owned()]);
         }
     }

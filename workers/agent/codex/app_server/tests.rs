@@ -63,6 +63,7 @@ impl Scene {
             brief: "the brief".to_owned(),
             orders: Vec::new(),
             folders: Vec::new(),
+            walls: None,
         };
         let prepared = Prepared::new(&setup, &plan).unwrap();
         let server = AppServer::new(prepared, config.model, &plan);
