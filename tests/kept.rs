@@ -159,7 +159,7 @@ async fn stopping_the_shim_saves_nobody() {
     for stage in scene.stages() {
         kill(stage, rustix::process::Signal::STOP);
     }
-    drop(running.kill().await);
+    let _ended = running.kill().await;
     // Both stages were stopped at once: who has a cookie dies, and the daemon may be the price.
     assert_eq!(carrying(&scene.program.cookie), [0_u32; 0]);
     if start_time(daemon).is_some() {
@@ -174,6 +174,6 @@ async fn a_program_is_asked_before_it_is_killed() {
     );
     let running = scene.program.converse().unwrap();
     scene.pid("ready");
-    drop(running.end(Duration::ZERO).await);
+    let _ended = running.end(Duration::ZERO).await;
     assert!(scene.path("asked").exists());
 }

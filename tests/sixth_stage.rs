@@ -9,6 +9,7 @@ use shopfloor::config::Config;
 use shopfloor::gate::Gates;
 use shopfloor::queue::Queue;
 use shopfloor::queue::files::{FileQueue, Options};
+use shopfloor::sandbox::Standing;
 use shopfloor::shop::Shop;
 use shopfloor::stage::{Gate, Pipeline, Stage, Step, Tree};
 use shopfloor::stages::STAGES;
@@ -70,6 +71,8 @@ async fn shop(house: &House, stage: &Stage) -> Arc<Shop> {
     let survey = Survey::new(queue.clone(), floor.clone(), folder.clone(), pipeline(), &config);
     Arc::new(Shop {
         survey,
+        standing: Standing::Simulated,
+        home: floor.home(stage.worker),
         permits: None,
         pipeline: pipeline(),
         stage: stage.clone(),

@@ -28,8 +28,8 @@ into() { echo escaped >> "$1"; }
   try read_key grep -q secret "$PERSON/.ssh/id"
   try write_key into "$PERSON/.ssh/authorized_keys"
   try home into "$PERSON/.profile"
-  try kill kill -KILL "$STRANGER"
   try memory sh -c ': < /proc/$STRANGER/mem'
+  try kill kill -KILL "$STRANGER"
 } > "$TMPDIR/outcome" 2>&1
 cat "$TMPDIR/outcome"
 "#;
@@ -92,11 +92,8 @@ fn tried(sandbox: &str) -> BTreeMap<String, bool> {
         crate::house::shown(&ran),
         house.scene()
     );
-    // What can be seen counts, whatever it said.
-    let mut seen = |name: &str, it: bool| {
-        let said = could.entry(name.to_owned()).or_default();
-        *said |= it;
-    };
+    // What can be seen counts, whatever it said: it may have written to a place that only it could see.
+    let mut seen = |name: &str, it: bool| could.insert(name.to_owned(), it);
     seen("commit", house.git(&["rev-parse", "HEAD"]) != head);
     let escaped = |path| fs::read_to_string(path).unwrap_or_default().contains("escaped");
     seen("base", escaped(house.project().join("README.md")));
