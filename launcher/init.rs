@@ -151,6 +151,7 @@ const REST: &str = r#"
 # agent = "claude"        # an agent from above; by default the same for all stages
 # batch = 3               # how many orders one session may take
 # parallel = 2            # how many workers run side by side
+# sandbox = "auto"        # around its agent: the strongest there is; or bwrap, landlock, none
 
 # [limits]
 # attempts = 5            # failed tries of one stage before an order is given up

@@ -28,6 +28,7 @@ mod stops;
 mod full_disk;
 mod readme;
 mod kept;
+mod walled;
 mod steady;
 mod sixth_stage;
 mod prove;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use shopfloor::config::{Config, Sandbox};
+use shopfloor::error::Error;
 use shopfloor::place::Place;
 use shopfloor::sandbox::escape::{self, Attempt, Could, Targets};
 use shopfloor::sandbox::{Means, Standing, secrets};
@@ -66,7 +67,7 @@ impl Tried {
 
 /// Tries, where an agent is at work that has to be held; and what is wrong with it.
 pub(crate) fn look(config: &Config, place: &Place) -> (Vec<Tried>, Vec<Finding>) {
-    let wanted: Vec<(&str, Sandbox)> = STAGES
+    let wanted: Vec<(&'static str, Sandbox)> = STAGES
         .iter()
         .filter(|stage| is_to_be_held(config, stage.name))
         .map(|stage| (stage.name, config.sandbox_for(stage.name)))
@@ -79,8 +80,14 @@ pub(crate) fn look(config: &Config, place: &Place) -> (Vec<Tried>, Vec<Finding>)
         None => Vec::new(),
     };
     let mut findings: Vec<Finding> = tried.iter().filter_map(leak).collect();
+    let mut stood: Vec<(Sandbox, Result<Standing, Error>)> = Vec::new();
     for (stage, wanted) in wanted {
-        findings.extend(of_stage(stage, wanted));
+        if !stood.iter().any(|(known, _)| *known == wanted) {
+            let standing = wait_for(Standing::of(wanted, false)).and_then(|standing| standing);
+            stood.push((wanted, standing));
+        }
+        let standing = stood.iter().find(|(known, _)| *known == wanted);
+        findings.extend(standing.and_then(|(_, standing)| of_stage(stage, standing)));
     }
     (tried, findings)
 }
@@ -140,17 +147,17 @@ fn leak(tried: &Tried) -> Option<Finding> {
 }
 
 /// Whether the stage gets what is set for it.
-fn of_stage(stage: &'static str, wanted: Sandbox) -> Option<Finding> {
+fn of_stage(stage: &'static str, standing: &Result<Standing, Error>) -> Option<Finding> {
     let place = format!("[stage.{stage}] in shopfloor.toml");
-    match wait_for(Standing::of(wanted, false)) {
-        Ok(Ok(Standing::Open(why))) => {
+    match standing {
+        Ok(Standing::Open(why)) => {
             let what = format!(
                 "no sandbox stands around the agent of stage {stage}: it may write wherever you may ({why})"
             );
             let mend = "install bubblewrap, and set sandbox = \"auto\"";
             Some(Finding::note("no-sandbox", place, what, mend))
         }
-        Ok(Ok(_)) => None,
-        Ok(Err(error)) | Err(error) => Some(Finding::of_error("sandbox", place, &error)),
+        Ok(_) => None,
+        Err(error) => Some(Finding::of_error("sandbox", place, error)),
     }
 }

@@ -13,6 +13,7 @@ mod found;
 mod model;
 mod responses;
 mod table;
+mod walled;
 
 use model::{Model, Reply};
 

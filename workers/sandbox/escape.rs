@@ -136,6 +136,28 @@ struct Told {
     watcher: u32,
 }
 
+impl Told {
+    /// The file that an attempt makes. Whether it is there is seen from outside: what was written to a folder that stands in
+    /// another's place did not get out.
+    fn mark(&self, attempt: Attempt) -> Option<PathBuf> {
+        let folder = match attempt {
+            Attempt::OwnWorktree => &self.own,
+            Attempt::Queue => &self.targets.queue,
+            Attempt::BaseCheckout => &self.targets.project,
+            Attempt::Repository => &self.targets.git,
+            Attempt::OtherWorktree => &self.other,
+            Attempt::Home => &self.targets.home,
+            Attempt::System => Path::new("/etc"),
+            Attempt::OrderState
+            | Attempt::Secrets
+            | Attempt::Kill
+            | Attempt::Memory
+            | Attempt::Outlive => return None,
+        };
+        Some(folder.join(format!(".escape-attempt-{}", self.watcher)))
+    }
+}
+
 /// To be called first in `main`: `Some` when this process was the one that tries.
 pub fn serve() -> Option<ExitCode> {
     let mut args = std::env::args().skip(1);
@@ -153,17 +175,17 @@ pub fn serve() -> Option<ExitCode> {
 fn tried(attempt: Attempt, told: &Told) -> Could {
     let targets = &told.targets;
     match attempt {
-        Attempt::OwnWorktree => made_in(&told.own),
-        Attempt::Queue => made_in(&targets.queue),
+        Attempt::OwnWorktree
+        | Attempt::Queue
+        | Attempt::BaseCheckout
+        | Attempt::Repository
+        | Attempt::OtherWorktree
+        | Attempt::Home
+        | Attempt::System => could(told.mark(attempt).is_some_and(|path| make(&path))),
         Attempt::OrderState => match &targets.state {
             Some(path) => could(OpenOptions::new().write(true).open(path).is_ok()),
             None => Could::NothingThere,
         },
-        Attempt::BaseCheckout => made_in(&targets.project),
-        Attempt::Repository => made_in(&targets.git),
-        Attempt::OtherWorktree => made_in(&told.other),
-        Attempt::Home => made_in(&targets.home),
-        Attempt::System => made_in(Path::new("/etc")),
         Attempt::Secrets if targets.secrets.is_empty() => Could::NothingThere,
         Attempt::Secrets => could(targets.secrets.iter().any(|path| reads(path))),
         Attempt::Kill => {
@@ -179,14 +201,8 @@ fn could(it: bool) -> Could {
     if it { Could::Yes } else { Could::No }
 }
 
-/// Makes a file and takes it away again.
-fn made_in(folder: &Path) -> Could {
-    let path = folder.join(format!(".escape-attempt-{}", std::process::id()));
-    let made = OpenOptions::new().write(true).create_new(true).open(&path).is_ok();
-    if made {
-        let _gone = std::fs::remove_file(&path);
-    }
-    could(made)
+fn make(path: &Path) -> bool {
+    OpenOptions::new().write(true).create_new(true).open(path).is_ok()
 }
 
 /// True when there is something to be read there.
@@ -199,11 +215,7 @@ fn reads(path: &Path) -> bool {
 
 /// Starts a daemon that writes to `own` for as long as it lives. Whether it lives on is seen from outside.
 fn daemon(own: &Path) -> Could {
-    let script = "(setsid sh -c 'while :; do echo . >> beat; sleep 0.05; done' < /dev/null > /dev/null 2>&1 &) & exit 0";
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", script]).env_clear().env("PATH", path).current_dir(own);
-    could(command.status().is_ok_and(|status| status.success()))
+    could(crate::process::leave_daemon("while :; do echo . >> beat; sleep 0.05; done", own))
 }
 
 /// Tries everything from behind walls of this kind (`None`: without any), in the folders of `targets`. `executable` is a
@@ -219,7 +231,7 @@ pub async fn attempts(
         std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
     }
     let stranger = Program::new(&["sleep".to_owned(), "60".to_owned()], &own, "escape/stranger")?;
-    let mut stranger = stranger.converse()?;
+    let stranger = stranger.converse()?;
     let told = Told {
         targets: targets.clone(),
         own: own.clone(),
@@ -227,10 +239,10 @@ pub async fn attempts(
         stranger: stranger.child.id().unwrap_or(0),
         watcher: std::process::id(),
     };
-    let told = serde_json::to_string(&told).map_err(|error| {
+    let words = serde_json::to_string(&told).map_err(|error| {
         Error::new(Kind::Failed, "failed to tell where to try").caused_by(error)
     })?;
-    let argv = [executable.display().to_string(), WORD.to_owned(), told];
+    let argv = [executable.display().to_string(), WORD.to_owned(), words];
     let mut program = Program::new(&argv, &own, "escape/attempts")?.kept();
     if let Some(means) = means {
         let read = vec![targets.project.clone(), targets.git.clone(), targets.queue.clone()];
@@ -244,18 +256,22 @@ pub async fn attempts(
             let told = format!("the attempt to escape came to no end ({}): {text}", ran.ended);
             Error::new(Kind::Environment, told)
         })?;
-    for (attempt, could) in &mut tried {
+    for (attempt, came) in &mut tried {
         match attempt {
-            Attempt::Kill => *could = killed(&mut stranger),
-            Attempt::Outlive => *could = lives(&own.join("beat")).await,
-            _ => {}
+            Attempt::Kill => *came = killed(&stranger),
+            Attempt::Outlive => *came = lives(&own.join("beat")).await,
+            _ => {
+                if let Some(mark) = told.mark(*attempt) {
+                    *came = could(std::fs::remove_file(mark).is_ok());
+                }
+            }
         }
     }
     let _ended = stranger.kill().await;
     Ok(tried)
 }
 
-fn killed(stranger: &mut crate::process::Running) -> Could {
+fn killed(stranger: &crate::process::Running) -> Could {
     let gone = stranger.child.id().is_none_or(|pid| start_time(pid).is_none());
     could(gone)
 }

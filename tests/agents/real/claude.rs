@@ -4,7 +4,7 @@ use super::*;
 use table::{Row, env, work};
 
 /// A scene with the real program, or `None` (and a word about it).
-fn real(model: &Model) -> Option<Scene> {
+pub(super) fn real(model: &Model) -> Option<Scene> {
     real_of(model, 1)
 }
 
