@@ -153,6 +153,7 @@ const REST: &str = r#"
 # model = "..."           # instead of the agent's own
 # batch = 3               # how many orders one session may take
 # parallel = 2            # how many workers run side by side
+# sandbox = "auto"        # around its agent: the strongest there is; or bwrap, landlock, none
 
 # [limits]
 # attempts = 5            # failed tries of one stage before an order is given up

@@ -53,6 +53,10 @@ use crate::voice::{Done, Voice};
 use shopfloor::place::Place;
 
 fn main() -> ExitCode {
+    let stage = shopfloor::process::shim::serve();
+    if let Some(code) = stage.or_else(shopfloor::sandbox::escape::serve) {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(told) => {

@@ -109,6 +109,7 @@ fn as_text(view: &View) -> Result<()> {
     view.counts.iter().for_each(|(state, n)| rows.add([state.to_string(), n.to_string()]));
     voice::result(format_args!("\n{}", rows.text()))?;
     workers(&view.workers)?;
+    unconfined(&view.workers)?;
     breakers(&view.breakers)?;
     accounts(&view.accounts)?;
     used(&view.today)?;
@@ -169,6 +170,19 @@ fn workers(workers: &[Seen]) -> Result<()> {
         ]);
     }
     voice::result(format_args!("\n{}", rows.text()))
+}
+
+/// A line for each live worker around whose agent nothing stands.
+fn unconfined(workers: &[Seen]) -> Result<()> {
+    for Seen { status, alive } in workers {
+        if *alive && status.sandbox == "none" {
+            voice::alarming(format_args!(
+                "NO SANDBOX stands around the agent of stage {}: it may write wherever you may",
+                status.stage
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 fn breakers(breakers: &[Breaker]) -> Result<()> {

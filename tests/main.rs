@@ -28,6 +28,8 @@ mod by_hand;
 mod stops;
 mod full_disk;
 mod readme;
+mod kept;
+mod walled;
 mod steady;
 mod sixth_stage;
 mod prove;

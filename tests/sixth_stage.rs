@@ -11,6 +11,7 @@ use shopfloor::gate::Gates;
 use shopfloor::ledger::Ledger;
 use shopfloor::queue::Queue;
 use shopfloor::queue::files::{FileQueue, Options};
+use shopfloor::sandbox::Standing;
 use shopfloor::shop::{Hired, Shop};
 use shopfloor::stage::{Gate, Pipeline, Stage, Step, Tree};
 use shopfloor::stages::STAGES;
@@ -73,6 +74,8 @@ async fn shop(house: &House, stage: &Stage) -> Arc<Shop> {
     let survey = Survey::new(queue.clone(), floor.clone(), folder.clone(), pipeline(), &config);
     Arc::new(Shop {
         survey,
+        standing: Standing::Simulated,
+        home: floor.home(stage.worker),
         permits: None,
         pipeline: pipeline(),
         stage: stage.clone(),

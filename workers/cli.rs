@@ -21,7 +21,9 @@ use crate::log;
 use crate::order::{OrderId, Request};
 use crate::permits::Permits;
 use crate::place::{Given, Place};
+use crate::process;
 use crate::queue::{Created, Queue};
+use crate::sandbox::Standing;
 use crate::shop::{Hired, Shop};
 use crate::stage::{Gate, Pipeline, Stage, Step};
 use crate::state::State;
@@ -124,6 +126,9 @@ fn state(text: &str) -> Result<State, String> {
 
 /// The whole of a worker's `main`: the worker of `stage` in `pipeline`.
 pub fn main(pipeline: Pipeline, stage: &str) -> ExitCode {
+    if let Some(code) = process::shim::serve() {
+        return code;
+    }
     let Some(stage) = pipeline.stage(stage).cloned() else {
         say(format_args!("error: there is no stage {stage}"));
         return ExitCode::from(exit::USAGE);
@@ -296,6 +301,8 @@ async fn set_up(
     config.limits = config.limits_for(stage.name);
     apply(&mut config, flags);
     let agents = hire(&config, stage.name, flags.agent.as_deref(), place)?;
+    let simulated = agents.iter().all(|hired| hired.agent.simulated());
+    let standing = Standing::of(config.sandbox_for(stage.name), simulated).await?;
     let queue = place.open_queue_for(&pipeline)?;
     let listed = match &flags.feature_list {
         Some(list) => Some(create(queue.as_ref(), list)?),
@@ -311,6 +318,7 @@ async fn set_up(
     let bounds = bounds(listed.or(narrowed), flags.until.clone(), &pipeline)?;
     let config = Arc::new(config);
     let slots = place.slots()?;
+    let home = floor.home(by);
     let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), slots, cookie);
     let teller = Teller::new(by, &floor, flags.json);
     let folder = place.queue()?.to_owned();
@@ -328,6 +336,8 @@ async fn set_up(
         agents,
         accounts: Accounts::of(&floor),
         ledger: Ledger::of(&floor),
+        standing,
+        home,
         teller,
         survey,
         permits,

@@ -3,6 +3,7 @@
 mod budget;
 mod floor;
 mod hire;
+mod sandbox;
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::report::Choice;
 pub use budget::Budget;
 pub use floor::FloorConfig;
 pub use hire::{AccountConfig, Hire, Resume};
+pub use sandbox::Sandbox;
 
 /// The name of the file, found by walking up from the working folder.
 pub const FILE_NAME: &str = "shopfloor.toml";
@@ -333,6 +335,8 @@ pub struct StageConfig {
     pub tool_idle_timeout: Option<Duration>,
     /// What may be used by an order in this stage, by a session of it, and by the stage on one day.
     pub budget: Budget,
+    /// What is to stand around its agent.
+    pub sandbox: Sandbox,
 }
 
 /// `[gate.NAME]`
@@ -447,6 +451,11 @@ impl Config {
     /// The file that holds for `folder`: in it, or in the nearest folder above.
     pub fn find(folder: &Path) -> Option<PathBuf> {
         folder.ancestors().map(|above| above.join(FILE_NAME)).find(|path| path.is_file())
+    }
+
+    /// What is to stand around the agent of `stage`.
+    pub fn sandbox_for(&self, stage: &str) -> Sandbox {
+        self.stage.get(stage).map_or_else(Sandbox::default, |settings| settings.sandbox)
     }
 
     /// The batch size of a stage: the flag's, the file's, or the stage's own.

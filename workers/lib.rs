@@ -20,6 +20,7 @@ pub mod report;
 pub mod config;
 pub mod floor;
 pub mod process;
+pub mod sandbox;
 pub mod permits;
 pub mod accounts;
 

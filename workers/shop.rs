@@ -16,6 +16,7 @@ use crate::order::OrderId;
 use crate::papers::Papers;
 use crate::permits::{Permits, Who};
 use crate::queue::{Enlisted, Queue};
+use crate::sandbox::Standing;
 use crate::stage::{Pipeline, Stage, Tree};
 use crate::state::State;
 use crate::survey::{Bounds, Survey};
@@ -78,6 +79,10 @@ pub struct Shop {
     pub accounts: Accounts,
     /// What was used.
     pub ledger: Ledger,
+    /// What stands around it.
+    pub standing: Standing,
+    /// The HOME of the agent behind walls, kept from session to session.
+    pub home: PathBuf,
     /// Tells events.
     pub teller: Teller,
     /// What planning sees of the floor.
@@ -218,6 +223,7 @@ impl Board {
             doing: "starting".to_owned(),
             idle: false,
             simulated: shop.simulated(),
+            sandbox: shop.standing.word().to_owned(),
             batch: shop.batch,
             advanced: 0,
             sessions: 0,

@@ -14,6 +14,7 @@ use crate::permits::{PermitBell, Permits};
 use crate::process;
 use crate::queue::{Bell, Recovered};
 use crate::ruling::{Trouble, Whose};
+use crate::sandbox::Standing;
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
 use crate::survey::Wants;
@@ -67,6 +68,11 @@ pub async fn run(shop: &Arc<Shop>, until: Until, stop: &Stop) -> Result<Ended> {
         batch: shop.batch,
         simulated: shop.simulated(),
     });
+    if let Standing::Open(why) = &shop.standing {
+        shop.warn(format!(
+            "no sandbox stands around the agent of this stage: it may write wherever you may ({why})"
+        ));
+    }
     let mut floor = Worker {
         shop,
         bell: shop.queue.bell(shop.stage.takes)?,

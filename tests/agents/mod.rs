@@ -24,6 +24,7 @@ use shopfloor::config::{AgentConfig, DriverName};
 use shopfloor::failure::{Failure, TurnEnd};
 use shopfloor::holder::SessionId;
 use shopfloor::order::{OrderId, Request};
+use shopfloor::sandbox::Walls;
 use shopfloor::stages::STAGES;
 use shopfloor::verdict::Testimony;
 
@@ -37,17 +38,21 @@ struct Scene {
     session: SessionId,
     config: AgentConfig,
     caps: Caps,
+    walls: Option<Walls>,
 }
 
 impl Scene {
     /// An agent that is `program`, spoken to by `driver`.
     fn new(driver: DriverName, program: &str) -> Self {
+        // As in a worker: what is started is kept.
+        shopfloor::process::shim::stands_at(Path::new(env!("CARGO_BIN_EXE_shopfloor")));
         let folder = tempfile::tempdir().unwrap();
         for name in ["session", "work", "desks"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
         let config = AgentConfig { simulated: true, ..AgentConfig::new(driver, program) };
-        Self { folder, session: SessionId::fresh(), config, caps: Caps::default() }
+        let caps = Caps::default();
+        Self { folder, session: SessionId::fresh(), config, caps, walls: None }
     }
 
     /// The simulator with this scenario, without its start-up cost.
@@ -144,6 +149,7 @@ impl Scene {
             orders: orders.iter().map(|order| self.turn(stage, order)).collect(),
             folders: vec![self.path("work"), self.path("desks")],
             caps: self.caps,
+            walls: self.walls.clone(),
         }
     }
 

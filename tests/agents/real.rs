@@ -14,6 +14,7 @@ mod limit;
 mod model;
 mod responses;
 mod table;
+mod walled;
 
 use model::{Model, Reply};
 

@@ -5,8 +5,10 @@
 #![expect(clippy::print_stdout, reason = "the rows are the result")]
 
 mod by_hand;
+mod escape;
 mod import;
 mod planning;
+mod tree;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -15,7 +15,9 @@ use crate::error::Result;
 use crate::failure::TurnEnd;
 use crate::holder::SessionId;
 use crate::order::OrderId;
+use crate::sandbox::Walls;
 
+mod enclosed;
 mod event;
 mod fault;
 mod kept;
@@ -85,6 +87,8 @@ pub struct SessionPlan {
     pub orders: Vec<Turn>,
     /// Folders outside its own that it works in.
     pub folders: Vec<PathBuf>,
+    /// What stands around it. `None`: nothing does.
+    pub walls: Option<Walls>,
     /// What has to be counted while a turn runs.
     pub caps: Caps,
 }

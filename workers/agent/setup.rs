@@ -72,6 +72,8 @@ impl Setup {
             env,
             cookie: plan.cookie.clone(),
             gives_way: false,
+            kept: true,
+            wall: crate::process::Wall::None,
         })
     }
 

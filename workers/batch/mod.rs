@@ -12,6 +12,7 @@ mod job;
 mod looking;
 mod news;
 mod permit;
+mod reach;
 mod record;
 mod recorder;
 mod summary;
@@ -98,6 +99,8 @@ struct Batch<'a> {
     permit: Option<Permit>,
     /// Why it has taken what it has.
     record: Recorder,
+    /// The orders whose worktrees its agent can write to. `None`: all, or the stage writes to none.
+    within_reach: Option<Vec<OrderId>>,
     /// A further order could not be had, for a reason that was told.
     no_more: bool,
     /// Claimed; their turns have not begun.
@@ -155,6 +158,7 @@ pub async fn run(
         members: Vec::new(),
         permit: picked.permit,
         record: Recorder::new(shop, &shop.agents[picked.hired], &picked.session, &dir),
+        within_reach: None,
         no_more: false,
         todo: VecDeque::new(),
         again: VecDeque::new(),
@@ -185,6 +189,7 @@ pub async fn run(
     batch.bury_worn_out().await?;
     let ran = Box::pin(batch.work()).await;
     batch.close("done").await;
+    shop.workspace.close_looks(batch.picked_session.as_str());
     batch.record.close(shop).await;
     ran?;
     Ok(batch.outcome)

@@ -25,6 +25,7 @@ use crate::verdict::Verdict;
 impl Batch<'_> {
     /// Opens the session. A one-shot agent is given all orders at once.
     pub(super) async fn open_session(&mut self) -> Result<()> {
+        self.reach()?;
         let one_shot = !self.takes_turns();
         let mut turns = Vec::new();
         if one_shot {
@@ -94,6 +95,7 @@ impl Batch<'_> {
             orders,
             folders: vec![self.shop.workspace.project().to_owned()],
             caps: self.caps(),
+            walls: self.walls()?,
         })
     }
 
@@ -196,12 +198,13 @@ impl Batch<'_> {
             return Ok(false);
         }
         let session = self.picked_session.clone();
+        let bounds = self.bounds_within_reach();
         let wants = Wants {
             room: self.most - self.used,
             most: 1,
             warm: true,
             idle: 1 + self.shop.idle_others(),
-            bounds: Some(&self.shop.bounds),
+            bounds: Some(&bounds),
             joined: self.in_hand(),
         };
         let door = &mut Door::default();

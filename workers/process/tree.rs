@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use super::COOKIE;
+use super::{COOKIE, shim};
 
 /// The start time of a process: field 22 of `/proc/<pid>/stat`, clock ticks since boot. `None` when it is gone
 /// (a zombie counts as gone).
@@ -90,6 +90,10 @@ impl Family {
     }
 }
 
+/// How long a stage of the shim may take to end by itself: it does, once its worker is gone or has let go of it, and not
+/// before everything below it has ended.
+const SHIM_LIMIT: Duration = Duration::from_secs(4);
+
 /// Kills every process whose cookie begins with `cookie`, again and again until none is left or `limit` is over.
 /// True when none is left. Blocks.
 pub fn end_all(cookie: &str, limit: Duration) -> bool {
@@ -99,7 +103,12 @@ pub fn end_all(cookie: &str, limit: Duration) -> bool {
         if left.is_empty() {
             return true;
         }
-        for pid in left.into_iter().filter_map(|pid| Pid::from_raw(pid as i32)) {
+        // Whoever ends a stage of the shim ends its work: it may know of processes that nobody else finds.
+        let spared = begun.elapsed() < SHIM_LIMIT;
+        let (stages, others): (Vec<u32>, Vec<u32>) =
+            left.into_iter().partition(|&pid| shim::is_stage(pid));
+        let killed = others.into_iter().chain(stages.into_iter().filter(|_| !spared));
+        for pid in killed.filter_map(|pid| Pid::from_raw(pid as i32)) {
             let _gone = rustix::process::kill_process(pid, Signal::KILL);
         }
         if begun.elapsed() > limit {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use super::super::enclosed::enclose;
 use super::super::setup::Setup;
 use super::super::{SessionPlan, Turn};
 use super::home::Home;
@@ -39,7 +40,7 @@ const OWN: [&str; 15] = [
 ];
 /// The wall that Codex puts around the commands of its model.
 const WALL: &str = "sandbox_mode=\"workspace-write\"";
-/// For an agent that stands inside a wall of the operator's.
+/// None: ours stands and holds the whole of Codex, or one of the operator's.
 const NO_WALL: &str = "sandbox_mode=\"danger-full-access\"";
 /// A key that we hand over is not written to disk.
 const FORGETS: &str = "cli_auth_credentials_store=\"ephemeral\"";
@@ -54,6 +55,8 @@ pub(super) struct Prepared {
     pub(super) tmp: PathBuf,
     /// The key to log in with, where the operator gave one.
     pub(super) key: Option<String>,
+    /// True behind walls of ours, in which it can't put up its own.
+    walled: bool,
 }
 
 impl Prepared {
@@ -73,7 +76,8 @@ impl Prepared {
         // What the agent's commands inherit holds no key.
         let key = program.env.remove(OsStr::new(KEY));
         let key = key.map(|key| key.to_string_lossy().into_owned());
-        Ok(Self { program, home, tmp, key })
+        enclose(&mut program, plan, &[tmp.clone(), home.path.clone()])?;
+        Ok(Self { program, home, tmp, key, walled: plan.walls.is_some() })
     }
 
     /// `codex app-server`.
@@ -119,8 +123,8 @@ impl Prepared {
     fn settings(&self, setup: &Setup, args: &mut Vec<String>) {
         let forgets = self.home.own.then_some(FORGETS);
         let wall = match setup.permissions {
-            Permissions::Work => WALL,
-            Permissions::Full => NO_WALL,
+            Permissions::Work if !self.walled => WALL,
+            Permissions::Work | Permissions::Full => NO_WALL,
         };
         for setting in OWN.into_iter().chain([wall]).chain(forgets) {
             args.extend(["-c".to_owned(), setting.to_owned()]);

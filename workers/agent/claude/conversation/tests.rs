@@ -30,6 +30,7 @@ fn plan() -> SessionPlan {
         orders: Vec::new(),
         folders: Vec::new(),
         caps: crate::agent::Caps::default(),
+        walls: None,
     }
 }
 

@@ -61,6 +61,7 @@ impl Scene {
             orders: Vec::new(),
             folders: Vec::new(),
             caps: Caps::default(),
+            walls: None,
         };
         let prepared = Prepared::new(&setup, &plan).unwrap();
         let server = AppServer::new(prepared, config.model, &plan);
