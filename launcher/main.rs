@@ -65,6 +65,7 @@ fn main() -> ExitCode {
             return ExitCode::from(if told.use_stderr() { exit::USAGE } else { exit::OK });
         }
     };
+    shopfloor::ourselves::outlive_file_size_limit();
     let voice = Voice::new(cli.places.quiet, cli.places.verbose);
     voice.listen();
     match run(&cli, voice) {

@@ -12,6 +12,7 @@ use shopfloor::config::Config;
 use shopfloor::error::{Error, Kind};
 use shopfloor::floor::Floor;
 use shopfloor::order::OrderId;
+use shopfloor::ourselves;
 use shopfloor::queue::Queue;
 use shopfloor::stages::{self, STAGES};
 use shopfloor::state::State;
@@ -84,11 +85,7 @@ pub(crate) fn supervised(
     plan: Plan,
     announce: impl FnOnce(&Record) -> Result<()>,
 ) -> Result<Outcome> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        Error::new(Kind::Failed, "failed to start the launcher").caused_by(error)
-    })?;
+    let runtime = ourselves::runtime()?;
     runtime.block_on(supervise::run(plan, announce))
 }
 

@@ -24,6 +24,10 @@ fn charged(house: &House) -> Vec<String> {
     house.told("returned").iter().map(|e| e["class"].as_str().unwrap().to_owned()).collect()
 }
 
+fn warned(house: &House, word: &str) -> bool {
+    house.told("warning").iter().any(|event| event["text"].as_str().unwrap().contains(word))
+}
+
 fn turn_of(house: &House, id: &str) -> bool {
     house.told("turn_began").iter().any(|event| event["order"] == id)
 }
@@ -45,6 +49,27 @@ fn a_worker_that_is_stopped_in_its_turn_goes_on_where_it_was() {
     worker.signal("CONT");
     house.wait("its order", |house| house.state("a") == "TESTS_PRE");
     assert_eq!(kinds(&house, "a"), ["create", "claim", "advance"]);
+    worker.signal("TERM");
+    assert_eq!(worker.end(END), Some(0), "{}", house.scene());
+}
+
+#[test]
+fn limits_of_time_stand_still_while_a_worker_is_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let go = folder.path().join("go");
+    let wait = format!("while [ ! -e {} ]; do sleep 0.05; done", go.display());
+    let times = "turn_timeout = \"4s\"\nidle_timeout = \"4s\"\nsession_timeout = \"4s\"";
+    let house = House::at(folder, &limits(times), &spec_and("a", &wait));
+    house.add(&["a"]);
+    let mut worker = house.start("spec-worker", &[]);
+    house.wait("the turn", |house| turn_of(house, "a"));
+    worker.signal("STOP");
+    // Longer than each of the limits. Nothing can be waited for: that nothing happens is the point.
+    std::thread::sleep(Duration::from_secs(6));
+    worker.signal("CONT");
+    fs::write(&go, "").unwrap();
+    house.wait("its order", |house| house.state("a") == "TESTS_PRE");
+    assert_eq!(kinds(&house, "a"), ["create", "claim", "advance"], "{}", house.scene());
     worker.signal("TERM");
     assert_eq!(worker.end(END), Some(0), "{}", house.scene());
 }
@@ -124,13 +149,124 @@ fn an_edited_or_deleted_configuration_counts_at_the_next_start_only() {
     house.wait("the worker", |house| !house.told("started").is_empty());
     let config = house.project().join("shopfloor.toml");
     fs::write(&config, "this is no configuration\n").unwrap();
+    house.wait("a word of it", |house| warned(house, "was changed"));
     assert_eq!(house.shopfloor(&["start", "--until-idle"]).status.code(), Some(2));
     house.add(&["edited"]);
     house.wait("the order", |house| house.state("edited") == "TESTS_PRE");
     fs::remove_file(&config).unwrap();
+    house.wait("a word of it", |house| warned(house, "is gone"));
     house.add(&["deleted"]);
     house.wait("the order", |house| house.state("deleted") == "TESTS_PRE");
     drop(worker);
+    let log = fs::read_to_string(house.project().join("logs/spec-worker.log")).unwrap();
+    for word in ["was changed", "is gone"] {
+        let told =
+            format!("shopfloor.toml {word}: this worker goes on with what it read at its start");
+        assert_eq!(log.matches(&told).count(), 1, "{word}: {log}");
+    }
+}
+
+#[test]
+fn a_queue_that_others_may_write_is_not_worked_at_and_can_be_looked_at() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let house = House::new();
+    house.add(&["a"]);
+    let queue = house.project().join("work-orders");
+    let set = |name: &str, mode| {
+        fs::set_permissions(queue.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for name in ["", ".floor"] {
+        set(name, 0o777);
+        let ran = house.command("spec-worker").arg("--once").output().unwrap();
+        let told = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(7), "{name:?}: {}", shown(&ran));
+        assert!(told.contains("anybody on this machine") && told.contains("chmod o-w"), "{told}");
+        assert_eq!(house.shopfloor(&["add", "More"]).status.code(), Some(7));
+        assert_eq!(house.shopfloor(&["status"]).status.code(), Some(0), "to look is no risk");
+        set(name, 0o700);
+    }
+    house.run("spec-worker", &["--once"]);
+    assert_eq!(house.state("a"), "TESTS_PRE", "{}", house.scene());
+}
+
+#[test]
+fn a_request_of_a_newer_format_is_held_with_the_reason_and_the_others_go_on() {
+    let house = House::new();
+    house.add(&["a", "b"]);
+    let request = house.order("a").join("order.json");
+    let newer = r#"{"format": 2, "title": {"en": "Do a"}, "mine": true}"#;
+    fs::write(&request, newer).unwrap();
+    house.run("spec-worker", &["--until-idle"]);
+    assert_eq!((house.state("a").as_str(), house.state("b").as_str()), ("NEW", "TESTS_PRE"));
+    let hold = fs::read_to_string(house.order("a").join(".hold")).unwrap();
+    assert!(hold.contains("format 2") && hold.contains("newer shopfloor"), "{hold}");
+    assert_eq!(fs::read_to_string(&request).unwrap(), newer, "it is left alone");
+}
+
+#[test]
+fn times_in_the_year_9999_keep_nobody_waiting_and_are_told() {
+    let house = House::new();
+    house.add(&["a"]);
+    let floor = house.project().join("work-orders/.floor");
+    let ready = floor.join("ready/NEW");
+    let [marker] = &names(&ready)[..] else { panic!("one marker") };
+    fs::rename(ready.join(marker), ready.join("5.253402300799.a")).unwrap();
+    let breaker = r#"{"stage":"spec","until":253402300799,"count":1,"why":"w","mend":"m"}"#;
+    fs::write(floor.join("run/breaker-spec.json"), breaker).unwrap();
+    house.run("spec-worker", &["--until-idle"]);
+    assert_eq!(house.state("a"), "TESTS_PRE", "{}", house.scene());
+    let log = fs::read_to_string(house.project().join("logs/spec-worker.log")).unwrap();
+    assert_eq!(log.matches("a: it was to rest until 9999-12-31").count(), 1, "{log}");
+    assert!(!floor.join("run/breaker-spec.json").exists(), "the stage works again");
+}
+
+/// An act of the spec stage that runs a command and leaves an order that passes.
+fn spec_and(order: &str, command: &str) -> String {
+    let paper = "# T\n\n## Goal\n\nSIMULATED.\n\n## Acceptance criteria\n\n- It is.\n\n## Files\n\n- `done/x.txt`\n\n\
+                 ## How to playtest\n\n1. Look.\n";
+    format!(
+        "[[act]]\norder = {order:?}\nstage = \"spec\"\nrun = [[\"sh\", \"-c\", {command:?}]]\n\
+         papers = {{ \"work-order.md\" = {paper:?} }}\n"
+    )
+}
+
+#[test]
+fn what_an_agent_writes_into_the_queue_is_told_and_what_is_done_by_command_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (done, go) = (folder.path().join("done"), folder.path().join("go"));
+    let command = format!(
+        "cd {}/project/work-orders && echo IMPL > b/.state && touch b/.hold && mkdir d && \
+         echo '{{\"title\": \"mine\"}}' > c/order.json && touch {} && while [ ! -e {} ]; do sleep 0.05; done",
+        folder.path().display(),
+        done.display(),
+        go.display()
+    );
+    let house = House::at(folder, "", &spec_and("a", &command));
+    house.add(&["a", "b", "c", "e", "f"]);
+    let mut worker = house.start("spec-worker", &["--once", "--only", "a"]);
+    house.wait("what the agent does", |_| done.exists());
+    // Meanwhile others work, and people use the commands.
+    house.run("spec-worker", &["--once", "--only", "e"]);
+    assert_eq!(house.state("e"), "TESTS_PRE", "{}", house.scene());
+    assert!(house.shopfloor(&["hold", "f", "later"]).status.success());
+    house.add(&["g"]);
+    fs::write(&go, "").unwrap();
+    assert_eq!(worker.end(END), Some(0), "{}", house.scene());
+    assert_eq!(house.state("a"), "TESTS_PRE", "{}", house.scene());
+    let told = house.told("disturbed");
+    let word = |event: &serde_json::Value, name: &str| event[name].as_str().unwrap().to_owned();
+    let mut told: Vec<_> = told.iter().map(|e| (word(e, "order"), word(e, "what"))).collect();
+    told.sort();
+    let wanted = [
+        ("b", ".hold was written or removed"),
+        ("b", ".state was written"),
+        ("c", "order.json was written or removed"),
+        ("d", "the order was made"),
+    ];
+    let wanted: Vec<_> = wanted.map(|(id, what)| (id.to_owned(), what.to_owned())).into();
+    assert_eq!(told, wanted, "{}", house.scene());
+    let log = fs::read_to_string(house.project().join("logs/spec-worker.log")).unwrap();
+    assert!(log.contains("if it was none of you, it was the agent"), "{log}");
 }
 
 #[test]

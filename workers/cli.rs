@@ -12,13 +12,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::accounts::Accounts;
 use crate::agent;
-use crate::config::{self, Config, Hire};
+use crate::config::{self, Config, Hire, Source};
 use crate::error::{Error, Kind, Result, exit};
 use crate::event::What;
 use crate::gate::Gates;
 use crate::ledger::Ledger;
 use crate::log;
 use crate::order::{OrderId, Request};
+use crate::ourselves;
 use crate::permits::Permits;
 use crate::place::{Given, Place};
 use crate::process;
@@ -140,22 +141,16 @@ pub fn main(pipeline: Pipeline, stage: &str) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::OK });
         }
     };
-    // Half a dead worker would hold its claims for ever: a panic ends the whole of it, and recovery does the rest.
-    let tell_panic = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        tell_panic(panic);
-        std::process::abort();
-    }));
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let ended = match runtime {
+    ourselves::end_whole_at_a_panic(None);
+    ourselves::outlive_file_size_limit();
+    let ended = match ourselves::runtime() {
         Ok(runtime) => {
             let ended = runtime.block_on(run(pipeline, stage, &flags));
             // A reader of standard input may sit in a call that never returns.
             runtime.shutdown_background();
             ended
         }
-        Err(error) => Err(Error::new(Kind::Failed, "failed to start").caused_by(error)),
+        Err(error) => Err(error),
     };
     match ended {
         Ok(Ended::Done) => ExitCode::from(exit::OK),
@@ -228,9 +223,10 @@ async fn run(pipeline: Pipeline, stage: Stage, flags: &Flags) -> Result<Ended> {
     let logs = place.logs().ok().filter(|_| place.config.is_some());
     let log_file = logs.map(|logs| logs.join(format!("{by}.log")));
     let log = log::open(log_file.as_deref(), !flags.launched, flags.loudness);
+    // What a launched worker says on stderr is in its log already.
+    ourselves::end_whole_at_a_panic(log_file.filter(|_| !flags.launched));
     let ended = work(pipeline, stage, flags, &place, &by).await;
     if let (Err(error), false) = (&ended, flags.launched) {
-        // What a launched worker says on stderr is in its log already.
         log.write_down(&told(error));
     }
     ended
@@ -243,12 +239,15 @@ async fn work(
     place: &Place,
     by: &str,
 ) -> Result<Ended> {
+    // Before it is read: an edit that comes between is told, too.
+    let source = place.config.as_deref().map(Source::of);
     let stop = Stop::new();
     listen(&stop, flags.launched)?;
     let Some(shop) = set_up_in_time(pipeline, stage, flags, place, by, &stop).await? else {
         return Ok(Ended::NothingToDo);
     };
     let telling = tell_stopping(stop.clone(), shop.teller.clone());
+    let watching = source.map(|source| watch_config(source, shop.teller.clone()));
     let until = match (flags.once, flags.until_idle || flags.feature_list.is_some()) {
         (true, _) => Until::Once,
         (_, true) => Until::Idle,
@@ -256,6 +255,7 @@ async fn work(
     };
     let ended = worker::run(&shop, until, &stop).await;
     telling.abort();
+    watching.inspect(|watching| watching.abort());
     ended
 }
 
@@ -448,6 +448,21 @@ fn listen(stop: &Stop, launched: bool) -> Result<()> {
         }));
     }
     Ok(())
+}
+
+/// How often to look whether the configuration's file is the one that was read.
+const LOOK_AT_CONFIG: Duration = Duration::from_secs(2);
+
+/// Says so when the file that our settings are from is another one by now.
+fn watch_config(mut source: Source, teller: Teller) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK_AT_CONFIG).await;
+            if let Some(text) = source.changed() {
+                teller.tell(What::Warning { text });
+            }
+        }
+    })
 }
 
 fn tell_stopping(stop: Stop, teller: Teller) -> tokio::task::JoinHandle<()> {

@@ -4,6 +4,7 @@ mod budget;
 mod floor;
 mod hire;
 mod sandbox;
+mod source;
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -18,6 +19,7 @@ pub use budget::Budget;
 pub use floor::FloorConfig;
 pub use hire::{AccountConfig, Hire, Resume};
 pub use sandbox::Sandbox;
+pub use source::Source;
 
 /// The name of the file, found by walking up from the working folder.
 pub const FILE_NAME: &str = "shopfloor.toml";

@@ -105,6 +105,15 @@ pub enum What {
         /// Why it does not count.
         why: String,
     },
+    /// Files of the queue were written by no worker while an agent had a session: by a person, or by the agent.
+    Disturbed {
+        /// The session.
+        session: String,
+        /// The order.
+        order: String,
+        /// What is different, one sentence.
+        what: String,
+    },
     /// An order's turn ended.
     TurnEnded {
         /// The order.
@@ -238,6 +247,7 @@ impl What {
                 | Self::Parked { .. }
                 | Self::Warning { .. }
                 | Self::Refused { .. }
+                | Self::Disturbed { .. }
         )
     }
 }
@@ -296,6 +306,10 @@ impl fmt::Display for What {
             Self::Refused { order, why } => {
                 write!(f, "a result for {order:?} does not count: {why}")
             }
+            Self::Disturbed { session, order, what } => write!(
+                f,
+                "{order}: {what}, by hand, while session {session} was open: if it was none of you, it was the agent"
+            ),
             Self::TurnEnded { order, verdict, why, took_ms, .. } => {
                 write!(
                     f,

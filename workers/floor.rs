@@ -65,6 +65,10 @@ pub struct Breaker {
     pub mend: String,
 }
 
+/// The longest that anything waits for a time that was written down, seconds: a week (the longest usage limit) and a day.
+/// A time further away was made by a clock that jumped, or by a hand, and counts as now.
+pub const LONGEST_WAIT_SECS: u64 = 8 * 24 * 3600;
+
 impl Floor {
     /// The floor of the queue in `queue`.
     pub fn of_queue(queue: &Path) -> Self {
@@ -195,9 +199,15 @@ impl Floor {
         self.run().join(format!("breaker-{stage}.json"))
     }
 
-    /// The breaker of a stage, if it is open.
+    /// The breaker of a stage, if it is open. One whose time can't be has had it.
     pub fn breaker(&self, stage: &str) -> Option<Breaker> {
-        serde_json::from_slice(&std::fs::read(self.breaker_path(stage)).ok()?).ok()
+        let text = std::fs::read(self.breaker_path(stage)).ok()?;
+        let mut breaker: Breaker = serde_json::from_slice(&text).ok()?;
+        let now = unix_now();
+        if breaker.until.saturating_sub(now) > LONGEST_WAIT_SECS {
+            breaker.until = now;
+        }
+        Some(breaker)
     }
 
     /// Opens a breaker.

@@ -5,6 +5,7 @@
 // Words: no file, no process, no clock.
 pub mod error;
 pub mod stop;
+pub mod awake;
 pub mod state;
 pub mod order;
 pub mod verdict;
@@ -15,12 +16,14 @@ pub mod history;
 pub mod stage;
 pub mod stages;
 pub mod report;
+pub mod secrets;
 
 // The ground the machine stands on.
 pub mod config;
 pub mod floor;
 pub mod process;
 pub mod sandbox;
+pub mod ourselves;
 pub mod permits;
 pub mod accounts;
 
@@ -39,6 +42,7 @@ pub mod workspace;
 pub mod gate;
 pub mod event;
 pub mod papers;
+pub mod witness;
 pub mod teller;
 pub mod survey;
 pub mod errand;

@@ -1,5 +1,6 @@
 //! A worker's log: one file to tail, and stderr when a person started it. Lines for people; events are the record.
 
+use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -11,6 +12,8 @@ use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::secrets;
 
 /// `-q` and `-v`.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -49,7 +52,7 @@ impl Open {
         // What was said before comes first.
         drop(_file);
         if let Some(mut file) = path.and_then(|path| append_to(&path).ok()) {
-            drop(writeln!(file, "{text}"));
+            drop(writeln!(Hiding(&mut file), "{text}"));
         }
     }
 }
@@ -94,6 +97,24 @@ impl io::Write for LogFile {
     }
 }
 
+/// Takes whole lines and passes them on without the secrets in them.
+#[derive(Debug)]
+struct Hiding<W>(W);
+
+impl<W: io::Write> io::Write for Hiding<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match secrets::hidden(&String::from_utf8_lossy(bytes)) {
+            Cow::Borrowed(_) => self.0.write_all(bytes)?,
+            Cow::Owned(clean) => self.0.write_all(clean.as_bytes())?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 fn append_to(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -110,7 +131,7 @@ pub fn open(path: Option<&Path>, stderr: bool, loudness: Loudness) -> Open {
     let (writer, guard) = match file {
         Some(file) => {
             // Lossless: a log that leaves lines out is worse than a worker that waits for its disk.
-            let (writer, guard) = NonBlockingBuilder::default().lossy(false).finish(file);
+            let (writer, guard) = NonBlockingBuilder::default().lossy(false).finish(Hiding(file));
             (Some(writer), Some(guard))
         }
         None => (None, None),
@@ -125,7 +146,7 @@ pub fn open(path: Option<&Path>, stderr: bool, loudness: Loudness) -> Open {
     let stderr_layer = to_stderr.then(|| {
         let colour = anstream::AutoStream::choice(&io::stderr());
         tracing_subscriber::fmt::layer()
-            .with_writer(io::stderr)
+            .with_writer(|| Hiding(io::stderr()))
             .with_ansi(colour != anstream::ColorChoice::Never)
             .with_target(false)
             .with_filter(loudness.filter())

@@ -213,8 +213,9 @@ impl Request {
         self.phase.filter(|_| self.needs.is_empty() && !self.needs_met)
     }
 
-    /// Reads an `order.json`. The error names line and column.
+    /// Reads an `order.json`. The error names line and column, or says that a newer version wrote it.
     pub fn parse(text: &[u8]) -> Result<Self> {
+        refuse_newer(text)?;
         let request: Self = serde_json::from_slice(text).map_err(|error| {
             Error::usage(format!("not a valid order.json: {error}"))
                 .hint(r#"the smallest one is {"title": "what is wanted"}"#)
@@ -223,6 +224,28 @@ impl Request {
             return Err(Error::usage("not a valid order.json: its title is empty"));
         }
         Ok(request)
+    }
+}
+
+/// The format of requests that this version reads. Nothing of ours writes it down: a request that says nothing has it.
+const FORMAT: u64 = 1;
+
+/// The only field that is read before anything is known of the format. One that holds no number is somebody's own.
+#[derive(Deserialize)]
+struct Format {
+    #[serde(default)]
+    format: serde_json::Value,
+}
+
+/// What a newer version means by the fields that we know, nobody here can tell: it is not read at all.
+fn refuse_newer(text: &[u8]) -> Result<()> {
+    let said = serde_json::from_slice::<Format>(text).ok().and_then(|said| said.format.as_u64());
+    match said.filter(|format| *format > FORMAT) {
+        None => Ok(()),
+        Some(format) => Err(Error::usage(format!(
+            "it has format {format}, and this shopfloor knows {FORMAT}: a newer one wrote it"
+        ))
+        .hint("use the newer shopfloor for it, or take \"format\" out if the file is in the older form")),
     }
 }
 
@@ -359,6 +382,18 @@ mod tests {
         let slug = |title| OrderId::from_title(title).map(String::from);
         assert_eq!(slug("Add a --json flag!").as_deref(), Some("add-a-json-flag"));
         assert_eq!(slug("  ¿?  "), None);
+    }
+
+    #[test]
+    fn a_request_of_a_newer_format_is_refused_politely_and_ours_is_read() {
+        let error = Request::parse(br#"{"format": 2, "title": {"en": "x"}}"#).unwrap_err();
+        assert!(error.to_string().contains("format 2"), "{error}");
+        assert!(error.next_step().unwrap().contains("newer shopfloor"));
+        for own in [r#""format": 1"#, r#""format": "markdown""#, r#""version": 9"#] {
+            let text = format!(r#"{{"title": "x", {own}}}"#);
+            let request = Request::parse(text.as_bytes()).unwrap();
+            assert_eq!(request.more.len(), 1, "{own} is kept");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
+use crate::secrets;
 
 /// The most bytes a paper may have.
 pub const PAPER_LIMIT_BYTES: u64 = 1024 * 1024;
@@ -30,6 +31,8 @@ pub struct Papers {
 pub struct Copied {
     /// Names.
     pub names: Vec<String>,
+    /// Names of those in which a secret was hidden.
+    pub hidden: Vec<String>,
     /// Names with the reason.
     pub passed_over: Vec<(String, String)>,
 }
@@ -58,8 +61,8 @@ impl Papers {
             if !is_paper || name.starts_with('.') || without.contains(&name.as_str()) {
                 continue;
             }
-            match copy_plain(&entry.path(), &desk.join(&name)) {
-                Ok(()) => copied.names.push(name),
+            match copy_plain(&entry.path(), &desk.join(&name), |bytes| bytes) {
+                Ok(_) => copied.names.push(name),
                 Err(error) if error.kind() == Kind::DiskFull => return Err(error),
                 Err(error) => copied.passed_over.push((name, error.to_string())),
             }
@@ -68,7 +71,7 @@ impl Papers {
         Ok(copied)
     }
 
-    /// Takes papers of these names back from `desk`, with their time stamps. Those that are not there are passed over
+    /// Takes papers of these names back from `desk`, with their time stamps and without secrets of a known form. Those that are not there are passed over
     /// without a word.
     pub fn take_back(&self, desk: &Path, names: &[&str]) -> Result<Copied> {
         let mut copied = Copied::default();
@@ -77,8 +80,11 @@ impl Papers {
             if fs::symlink_metadata(&from).is_err() {
                 continue;
             }
-            match copy_plain(&from, &self.folder.join(name)) {
-                Ok(()) => copied.names.push((*name).to_owned()),
+            match copy_plain(&from, &self.folder.join(name), secrets::forms_hidden_in) {
+                Ok(whole) => {
+                    copied.names.push((*name).to_owned());
+                    copied.hidden.extend((!whole).then(|| (*name).to_owned()));
+                }
                 Err(error) if error.kind() == Kind::DiskFull => return Err(error),
                 Err(error) => copied.passed_over.push(((*name).to_owned(), error.to_string())),
             }
@@ -86,9 +92,9 @@ impl Papers {
         Ok(copied)
     }
 
-    /// Writes a paper of our own, whole.
+    /// Writes a paper of our own, whole: what a test or an agent said may stand in it, secrets of a known form don't.
     pub fn put(&self, name: &str, text: &str) -> Result<()> {
-        put(&self.folder.join(name), text.as_bytes(), None)
+        put(&self.folder.join(name), secrets::forms_hidden(text).as_bytes(), None)
     }
 
     /// Takes a paper away; none is fine.
@@ -129,9 +135,12 @@ fn read_plain(path: &Path) -> Result<(Vec<u8>, std::time::SystemTime)> {
     Ok((bytes, facts.modified().map_err(failed)?))
 }
 
-fn copy_plain(from: &Path, to: &Path) -> Result<()> {
+/// Copies a plain file. True when it is the same file afterwards.
+fn copy_plain(from: &Path, to: &Path, clean: impl Fn(Vec<u8>) -> Vec<u8>) -> Result<bool> {
     let (bytes, modified) = read_plain(from)?;
-    put(to, &bytes, Some(modified))
+    let cleaned = clean(bytes.clone());
+    put(to, &cleaned, Some(modified))?;
+    Ok(cleaned == bytes)
 }
 
 fn put(path: &Path, bytes: &[u8], modified: Option<std::time::SystemTime>) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Tells events: to the worker's log, to the floor's `events.jsonl`, and as JSON lines on stdout when asked to.
 //!
+//! Secrets are not told: whatever comes from an agent, a test or a tool may hold one.
 //! Telling never fails: a log that can't be written is said once on stderr, and work goes on.
 
 use std::fs::OpenOptions;
@@ -13,6 +14,7 @@ use tokio::sync::broadcast;
 
 use crate::event::{Event, What};
 use crate::floor::Floor;
+use crate::secrets;
 
 /// How many events a listener may be behind before it misses some.
 const BEHIND: usize = 512;
@@ -28,13 +30,16 @@ pub struct Teller {
     json: bool,
     complained: Arc<AtomicBool>,
     heard: broadcast::Sender<What>,
+    /// What the agent says, line by line.
+    heard_lines: Arc<secrets::Lines>,
 }
 
 impl Teller {
     /// Tells as `by`; also as JSON lines on stdout when `json` is set.
     pub fn new(by: &str, floor: &Floor, json: bool) -> Self {
         let heard = broadcast::Sender::new(BEHIND);
-        Self { by: by.into(), events: floor.events(), json, complained: Arc::default(), heard }
+        let (complained, heard_lines) = (Arc::default(), Arc::default());
+        Self { by: by.into(), events: floor.events(), json, complained, heard, heard_lines }
     }
 
     /// Hears what is told from now on.
@@ -49,6 +54,7 @@ impl Teller {
 
     /// Tells one event.
     pub fn tell(&self, what: What) {
+        let what = self.without_secrets(what);
         match &what {
             What::Heard { .. } => tracing::debug!(target: "shopfloor", "{what}"),
             _ if what.is_bad_news() => tracing::warn!(target: "shopfloor", "{what}"),
@@ -75,6 +81,19 @@ impl Teller {
             let path = self.events.display();
             tracing::warn!(target: "shopfloor", "failed to write {path}: {error}; work goes on");
         }
+    }
+
+    /// The same event without the secrets in its words.
+    fn without_secrets(&self, what: What) -> What {
+        if let What::Heard { line } = &what {
+            return What::Heard { line: self.heard_lines.next(line).into_owned() };
+        }
+        let Ok(mut value) = serde_json::to_value(&what) else { return what };
+        if !secrets::hide_in(&mut value) {
+            return what;
+        }
+        let text = "something happened that can't be told without telling a secret".to_owned();
+        serde_json::from_value(value).unwrap_or(What::Warning { text })
     }
 
     fn append(&self, line: &[u8]) -> std::io::Result<()> {

@@ -15,6 +15,7 @@ use crate::process;
 use crate::queue::{Bell, Recovered};
 use crate::ruling::{Trouble, Whose};
 use crate::sandbox::Standing;
+use crate::secrets;
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
 use crate::survey::Wants;
@@ -82,6 +83,7 @@ pub async fn run(shop: &Arc<Shop>, until: Until, stop: &Stop) -> Result<Ended> {
         recovered_at: None,
         swept: None,
         broken: Vec::new(),
+        remarks: Vec::new(),
         pause_told: None,
         untidy: false,
         warned: None,
@@ -120,6 +122,8 @@ struct Worker<'a> {
     swept: Option<(Instant, Duration)>,
     /// Orders that can't be worked on, as they were told.
     broken: Vec<(String, String)>,
+    /// What sweeps have put right, as it was told.
+    remarks: Vec<(String, String)>,
     /// Why the stage pauses, as it was told.
     pause_told: Option<String>,
     /// The queue could not be looked after, and that was told.
@@ -213,6 +217,10 @@ impl Worker<'_> {
                 self.shop.warn(format!("{name:?} can't be worked on: {why}"));
             }
             self.broken = swept.broken;
+            for (name, what) in swept.remarks.iter().filter(|one| !self.remarks.contains(one)) {
+                self.shop.warn(format!("{name}: {what}"));
+            }
+            self.remarks = swept.remarks;
             let mended = beside(self.shop, stop, |shop| match shop.survey.decide()? {
                 Some(_deciding) => shop.survey.mend_line(shop.workspace.root()),
                 None => Ok(()),
@@ -388,7 +396,8 @@ impl Worker<'_> {
             let count = floor.breaker(stage).map_or(0, |breaker| breaker.count) + 1;
             let limits = &self.shop.config.limits;
             let secs = pause_secs(limits, trouble, count, unix_now(), fastrand::f64());
-            let (why, mend) = (trouble.why.clone(), trouble.mend.clone());
+            let why = secrets::hidden(&trouble.why).into_owned();
+            let mend = secrets::hidden(&trouble.mend).into_owned();
             let breaker = Breaker {
                 stage: stage.to_owned(),
                 until: unix_now() + secs,

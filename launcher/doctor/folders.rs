@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use shopfloor::floor::Floor;
 use shopfloor::order::OrderId;
+use shopfloor::queue::files::Opening;
 
 use super::finding::Finding;
 
@@ -47,11 +48,8 @@ pub(crate) fn look(
     for (path, ours) in all {
         let Ok(facts) = path.symlink_metadata() else { continue };
         let mode = facts.mode();
-        let fault = rights(mode, facts.uid(), user, ours);
-        findings.extend(fault.map(|(kind, what, mend)| {
-            let path = shown(&path);
-            Finding::wrong(kind, &*path, what, mend.replace("PATH", &path))
-        }));
+        let path = shown(&path);
+        findings.extend(rights(mode, (facts.uid(), facts.gid()), user, ours, &path));
     }
     findings.extend(strange.iter().map(|(name, why)| stranger(queue, name, why, shown)));
     findings.extend(orders.iter().flat_map(|order| links(order, shown)));
@@ -59,34 +57,20 @@ pub(crate) fn look(
     findings
 }
 
-/// What is wrong with the rights of a folder: kind, sentence, command. Pure.
-fn rights(
-    mode: u32,
-    owner: u32,
-    user: u32,
-    ours: bool,
-) -> Option<(&'static str, String, &'static str)> {
-    if user != 0 && owner != user {
-        let what = format!("it belongs to user {owner}, and you are user {user}");
-        return Some((
-            "foreign-owner",
-            what,
-            "give it to the user that runs the workers: sudo chown -R USER PATH",
-        ));
+/// What is wrong with the rights of a folder that belongs to `owner` (user and group). Pure.
+fn rights(mode: u32, owner: (u32, u32), user: u32, ours: bool, path: &str) -> Option<Finding> {
+    if let Some(opening) = Opening::of(mode, owner.0, owner.1, user)
+        && (ours || !matches!(opening, Opening::Group(_)))
+    {
+        let kind = match opening {
+            Opening::Owner(_) => "foreign-owner",
+            Opening::Anybody | Opening::Group(_) => "open-to-others",
+        };
+        return Some(Finding::wrong(kind, path, opening.what(user), opening.mend(path)));
     }
-    if mode & 0o002 != 0 {
-        let what = "anybody on this machine may write into it".to_owned();
-        return Some(("open-to-others", what, "chmod o-w PATH"));
-    }
-    if ours && mode & 0o020 != 0 {
-        let what = "everybody of its group may write into it".to_owned();
-        return Some(("open-to-others", what, "chmod g-w PATH"));
-    }
-    if mode & 0o700 != 0o700 {
-        let what = "its own user may not read, write and enter it".to_owned();
-        return Some(("no-access", what, "chmod u+rwx PATH"));
-    }
-    None
+    let what = "its own user may not read, write and enter it";
+    (mode & 0o700 != 0o700)
+        .then(|| Finding::wrong("no-access", path, what, format!("chmod u+rwx {path}")))
 }
 
 fn stranger(queue: &Path, name: &str, why: &str, shown: &dyn Fn(&Path) -> String) -> Finding {
@@ -156,14 +140,16 @@ mod tests {
 
     #[test]
     fn rights_that_let_others_in_or_keep_us_out_are_named() {
-        let kind = |mode, owner, ours| rights(mode, owner, 1000, ours).map(|(kind, ..)| kind);
-        assert_eq!(kind(0o40700, 1000, true), None);
-        assert_eq!(kind(0o40755, 1000, true), None);
-        assert_eq!(kind(0o40775, 1000, true), Some("open-to-others"));
-        assert_eq!(kind(0o40775, 1000, false), None, "an order made by hand with a group's umask");
-        assert_eq!(kind(0o40777, 1000, false), Some("open-to-others"));
-        assert_eq!(kind(0o40500, 1000, false), Some("no-access"));
-        assert_eq!(kind(0o40700, 1, true), Some("foreign-owner"));
-        assert_eq!(rights(0o40700, 1, 0, true), None, "root works for anybody");
+        let kind = |mode, owner, group, ours| {
+            rights(mode, (owner, group), 1000, ours, "q").map(|finding| finding.kind)
+        };
+        assert_eq!(kind(0o40700, 1000, 1000, true), None);
+        assert_eq!(kind(0o40755, 1000, 100, true), None);
+        assert_eq!(kind(0o40775, 1000, 100, true), Some("open-to-others"));
+        assert_eq!(kind(0o40775, 1000, 1000, true), None, "a user's private group");
+        assert_eq!(kind(0o40775, 1000, 100, false), None, "an order made by hand");
+        assert_eq!(kind(0o40777, 1000, 1000, false), Some("open-to-others"));
+        assert_eq!(kind(0o40500, 1000, 1000, false), Some("no-access"));
+        assert_eq!(kind(0o40700, 1, 1, true), Some("foreign-owner"));
     }
 }

@@ -9,6 +9,7 @@
 #![expect(clippy::print_stdout, reason = "how many points were tried is a result")]
 
 mod errors;
+mod sizes;
 mod operation;
 mod trace;
 mod verdict;

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Resource, Rlimit, Signal, getpid, getrlimit, kill_process, setrlimit};
 use shopfloor::error::{Error, Result};
 use shopfloor::order::{OrderId, Request};
 use shopfloor::queue;
@@ -17,6 +17,8 @@ use crate::contract::{claim, holder, id, ready};
 /// The variables that tell a child what to do, and where.
 pub(super) const OPERATION: &str = "SHOPFLOOR_KILL_OPERATION";
 pub(super) const FOLDER: &str = "SHOPFLOOR_KILL_FOLDER";
+/// How large a file may get in the operation: so many bytes, or `+` so many more than the journal has.
+pub(super) const FILE_SIZE: &str = "SHOPFLOOR_KILL_FILE_SIZE";
 
 /// Paths that are looked for to mark a place in the list of system calls.
 pub(super) const BEGIN: &str = "/shopfloor-operation-begins";
@@ -103,14 +105,28 @@ fn get_ahead() {
 /// What became of an operation: the claim that is still in hand, or why it was not done.
 type Done = Result<Option<Claim>>;
 
+/// From now on a write takes what is left up to the limit, and the next one fails.
+fn limit_file_size(folder: &Path) {
+    let Ok(wanted) = std::env::var(FILE_SIZE) else { return };
+    let journal = std::fs::metadata(folder.join("a/events.jsonl")).map_or(0, |found| found.len());
+    let bytes: u64 = match wanted.strip_prefix('+') {
+        Some(more) => journal + more.parse::<u64>().unwrap(),
+        None => wanted.parse().unwrap(),
+    };
+    shopfloor::ourselves::outlive_file_size_limit();
+    let limit = Rlimit { current: Some(bytes), maximum: getrlimit(Resource::Fsize).maximum };
+    setrlimit(Resource::Fsize, limit).unwrap();
+}
+
 /// Does one operation between the marks, says what became of it, and dies as it would under `kill -9`.
-fn run(operation: Operation, queue: &Arc<dyn Queue>) {
+fn run(operation: Operation, folder: &Path, queue: &Arc<dyn Queue>) {
     get_ahead();
     let order = id("a");
     let enlisted = queue.enlist("spec").unwrap();
     let needs_claim = matches!(operation, Advance | Keep | Release | Bury | GiveBack | Refused);
     let held = needs_claim.then(|| claim(queue, &order, &State::NEW, &enlisted.worker));
     let first = held.as_ref().map_or(0, Claim::generation);
+    limit_file_size(folder);
     mark(BEGIN);
     // What is still held is never dropped: that would give the order back.
     let done = match held {
@@ -218,5 +234,5 @@ fn the_child_does_its_one_operation() {
     };
     let mut all = OPERATIONS.into_iter().chain([Refused]);
     let operation = all.find(|operation| operation.name() == wanted).unwrap();
-    run(operation, &open(Path::new(&folder)));
+    run(operation, Path::new(&folder), &open(Path::new(&folder)));
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::operation::{ACKNOWLEDGED, BEGIN, END, FOLDER, OPERATION, Operation, REFUSED};
+use super::operation::{
+    ACKNOWLEDGED, BEGIN, END, FILE_SIZE, FOLDER, OPERATION, Operation, REFUSED,
+};
 
 /// The longest one child may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -160,11 +162,26 @@ pub(super) fn inject(operation: Operation, folder: &Path, point: &Point, what: &
     run(operation, folder, &format!("{what} at {call} number {nth}"), &args)
 }
 
+/// Runs a child, without any `strace`, whose files may get only so large in its operation.
+pub(super) fn limited(operation: Operation, folder: &Path, size: &str) -> Trace {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(FILE_SIZE, size);
+    finish(command, operation, folder, &format!("with files of {size} bytes at most"))
+}
+
 fn run(operation: Operation, folder: &Path, what: &str, args: &[String]) -> Trace {
     let written = tempfile::NamedTempFile::new().unwrap();
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o"]).arg(written.path()).args(args);
     command.arg(std::env::current_exe().unwrap());
+    let said = finish(command, operation, folder, what);
+    let read = Trace::read(&fs::read_to_string(written.path()).unwrap_or_default());
+    let Trace { what, acknowledged, refused, .. } = said;
+    Trace { what, acknowledged, refused, ..read }
+}
+
+/// Runs a child to its end; what it said itself.
+fn finish(mut command: Command, operation: Operation, folder: &Path, what: &str) -> Trace {
     command.args(["kill_points::operation::the_child_does_its_one_operation", "--exact"]);
     command.args(["--nocapture", "--test-threads=1"]);
     command.env(OPERATION, operation.name()).env(FOLDER, folder);
@@ -187,8 +204,7 @@ fn run(operation: Operation, folder: &Path, what: &str, args: &[String]) -> Trac
         ran.status.signal() == Some(9)
     };
     assert!(died, "{operation:?} {what}: {}\n{said}\n{complaint}", ran.status);
-    let mut trace = Trace::read(&fs::read_to_string(written.path()).unwrap_or_default());
-    trace.what = format!("{operation:?} {what}");
+    let mut trace = Trace { what: format!("{operation:?} {what}"), ..Trace::default() };
     trace.acknowledged =
         said.lines().find_map(|line| line.strip_prefix(ACKNOWLEDGED)?.parse().ok());
     trace.refused = said.lines().find_map(|line| line.strip_prefix(REFUSED)).map(str::to_owned);

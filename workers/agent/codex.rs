@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::pipes::{Came, End, Pipes, Records};
 use super::setup::Setup;
-use super::speaker::{Spoken, at};
+use super::speaker::Spoken;
 use super::talk::Then;
 use super::{Agent, Session, SessionPlan, Waiting};
+use crate::awake;
 use crate::error::{Error, Kind, Result};
 use crate::process::Ended;
 
@@ -97,7 +98,8 @@ impl Codex {
         pipes: &mut Pipes,
         server: &mut AppServer,
     ) -> Result<(), NotOpened> {
-        let limit = tokio::time::Instant::now() + HANDSHAKE;
+        let timer = awake::sleep(HANDSHAKE);
+        tokio::pin!(timer);
         loop {
             server.send_to(pipes);
             if let Some(opened) = server.opened() {
@@ -105,7 +107,7 @@ impl Codex {
             }
             let came = tokio::select! {
                 came = pipes.next() => came,
-                () = at(Some(limit)) => {
+                () = &mut timer => {
                     let why = format!("it did not open a thread within {} s", HANDSHAKE.as_secs());
                     return Err(NotOpened::Failed(self.failed(&why)));
                 }

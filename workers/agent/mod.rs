@@ -16,6 +16,7 @@ use crate::failure::TurnEnd;
 use crate::holder::SessionId;
 use crate::order::OrderId;
 use crate::sandbox::Walls;
+use crate::secrets;
 
 mod enclosed;
 mod event;
@@ -210,6 +211,8 @@ pub struct SessionEnd {
 
 /// One line without control characters, at most `most` characters: text from an agent is data, never terminal codes.
 pub fn one_line(text: &str, most: usize) -> String {
+    // Before it is cut: half a key has no form that anybody would know it by.
+    let text = secrets::hidden(text);
     let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let line: String = plain.take(most + 1).collect();
     match line.char_indices().nth(most) {

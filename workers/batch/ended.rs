@@ -47,7 +47,7 @@ impl Batch<'_> {
     pub(super) async fn drop_turn(&mut self, fault: Fault, why: String) -> Result<()> {
         let Some(session) = &mut self.open else { return Ok(()) };
         if session.interrupt().await {
-            self.interrupted = Some((Instant::now() + INTERRUPT_GRACE, fault, why));
+            self.interrupted = Some((self.watch.read() + INTERRUPT_GRACE, fault, why));
             return Ok(());
         }
         self.session_failed(fault, &why).await

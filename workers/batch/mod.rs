@@ -5,6 +5,7 @@
 
 mod accounting;
 mod choose;
+mod closing;
 mod ended;
 mod held;
 mod gating;
@@ -30,6 +31,7 @@ use tokio::task::JoinHandle;
 
 use crate::accounts::Probe;
 use crate::agent::{Session, Usage};
+use crate::awake::Watch;
 use crate::check::Check;
 use crate::error::{Error, Result};
 use crate::event::What;
@@ -44,6 +46,7 @@ use crate::queue::Release;
 use crate::ruling::{self, Case, Ruling, Trouble, Whose};
 use crate::shop::{Board, Hired, Shop};
 use crate::stop::Stop;
+use crate::witness::Witness;
 
 pub use choose::{PassedOver, Picked, pick};
 use gating::Gated;
@@ -113,10 +116,18 @@ struct Batch<'a> {
     waiting: VecDeque<Job>,
     checking: Option<JoinHandle<Vec<Gated>>>,
     open: Option<Box<dyn Session>>,
-    opened_at: Instant,
-    heard_at: Instant,
+    /// How the queue stood when the session was opened.
+    witness: Option<Witness>,
+    /// Counts the time in which we run: limits are not used up while we are stopped.
+    watch: Watch,
+    /// When the session was opened, by the watch; so are the others.
+    opened_at: Duration,
+    /// When the agent was heard last.
+    heard_at: Duration,
+    /// When the last turn began or ended: that is where the time of what is under way counts from.
+    turn_at: Duration,
     /// We dropped the running turn: until when the agent may take to say so, and why.
-    interrupted: Option<(Instant, Fault, String)>,
+    interrupted: Option<(Duration, Fault, String)>,
     /// Which of the stage's agents it is.
     hired: usize,
     /// The right to try the agent's account, which was parked, until a turn shows that it works.
@@ -146,7 +157,6 @@ pub async fn run(
 ) -> Result<Outcome> {
     let dir = shop.floor.session(&picked.session);
     std::fs::create_dir_all(&dir).map_err(|error| Error::io("make", &dir, error))?;
-    let now = Instant::now();
     let mut batch = Batch {
         shop,
         board,
@@ -172,8 +182,11 @@ pub async fn run(
         waiting: VecDeque::new(),
         checking: None,
         open: None,
-        opened_at: now,
-        heard_at: now,
+        witness: None,
+        watch: Watch::start(),
+        opened_at: Duration::ZERO,
+        heard_at: Duration::ZERO,
+        turn_at: Duration::ZERO,
         interrupted: None,
         was_full: false,
         turns: 0,
@@ -441,37 +454,6 @@ impl Batch<'_> {
             self.shop.warn("a process that a gate started could not be ended");
         }
         gated
-    }
-
-    /// Ends the session, if one is open.
-    async fn close(&mut self, why: &str) {
-        // Given back when the agent has ended, and not before.
-        let permit = self.permit.take();
-        let Some(session) = self.open.take() else { return };
-        let grace = if self.given.is_empty() { GRACE } else { Duration::ZERO };
-        let ended = session.end(grace).await;
-        for (name, count) in &ended.unknown {
-            tracing::info!("the agent sent {count} events of an unknown kind: {name}");
-        }
-        self.shop.tell(What::SessionEnded {
-            session: self.picked_session.to_string(),
-            how: format!("{why} ({})", ended.how),
-            turns: self.turns,
-            left_over: ended.left_over,
-        });
-        drop(permit);
-    }
-
-    /// The session can't go on: it is ended, and the orders that were given are answered for as `fault` is.
-    async fn session_failed(&mut self, fault: Fault, why: &str) -> Result<()> {
-        self.close(why).await;
-        let end = TurnEnd::Failed(Failure::of(fault, self.turns > 1, why).over());
-        for (job, began) in std::mem::take(&mut self.given).into_values() {
-            self.book(&job, Usage::default(), began);
-            let ruling = self.rule(&job, &end, &[], 0);
-            self.settle(job, ruling).await?;
-        }
-        self.session_gone()
     }
 
     fn show(&mut self) {

@@ -1,6 +1,6 @@
 //! Waits for one piece of news, and does nothing about it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::agent::Said;
 use crate::batch::Batch;
@@ -28,7 +28,7 @@ pub(crate) enum News {
 /// Waits for the first piece of news.
 pub(crate) async fn wait(batch: &mut Batch<'_>) -> News {
     let timer = next_timer(batch);
-    let Batch { open, checking, stop, draining, .. } = batch;
+    let Batch { open, checking, stop, draining, watch, .. } = batch;
     let said = async {
         match open {
             Some(session) => session.next().await,
@@ -43,7 +43,7 @@ pub(crate) async fn wait(batch: &mut Batch<'_>) -> News {
     };
     let timed = async {
         match &timer {
-            Some((at, _)) => tokio::time::sleep_until((*at).into()).await,
+            Some((at, _)) => watch.until(*at).await,
             None => std::future::pending().await,
         }
     };
@@ -75,8 +75,8 @@ pub(crate) async fn wait(batch: &mut Batch<'_>) -> News {
 /// Long enough for what lies in a pipe to be seen.
 const A_MOMENT: Duration = Duration::from_millis(50);
 
-/// The first timer that will run out, and what that means.
-fn next_timer(batch: &mut Batch<'_>) -> Option<(Instant, News)> {
+/// The first timer that will run out, by the batch's watch, and what that means.
+fn next_timer(batch: &mut Batch<'_>) -> Option<(Duration, News)> {
     let limits = &batch.shop.config.limits;
     if batch.open.is_none() || batch.given.is_empty() {
         return None;
@@ -92,8 +92,7 @@ fn next_timer(batch: &mut Batch<'_>) -> Option<(Instant, News)> {
         (batch.opened_at + limits.session_timeout, News::SessionTooLong),
     ];
     // A one-shot agent has all orders at once: what counts is the time since the last result.
-    let began = batch.given.values().map(|(_, began)| *began).max();
-    timers.extend(began.map(|began| (began + limits.turn_timeout, News::TurnTooLong)));
+    timers.push((batch.turn_at + limits.turn_timeout, News::TurnTooLong));
     timers.into_iter().min_by_key(|(at, _)| *at)
 }
 

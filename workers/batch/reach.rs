@@ -23,7 +23,7 @@ impl Batch<'_> {
         }
         let mut within: Vec<OrderId> = self.members.iter().map(|(id, _)| id.clone()).collect();
         let room = self.shop.batch.saturating_sub(self.used);
-        let room = if self.alone || !self.shop.agent.takes_turns() { 0 } else { room };
+        let room = if self.alone || !self.takes_turns() { 0 } else { room };
         let coming = self.coming().into_iter().filter(|id| !within.contains(id));
         within.extend(coming.take(room).collect::<Vec<_>>());
         for id in &within {

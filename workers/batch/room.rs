@@ -37,16 +37,17 @@ impl Batch<'_> {
         }
         self.shop.warn(format!("{short}. What is under way waits until there is room again"));
         self.board.show(|status| status.doing = "waits: the disk is full".to_owned());
-        let begun = Instant::now();
+        let (begun, shown) = (Instant::now(), self.watch.read());
         while !self.stop.draining() && self.shop.short_of_room().is_some() {
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
                 () = self.stop.drain_asked() => {}
             }
         }
-        let waited = begun.elapsed();
-        self.opened_at += waited;
-        self.heard_at += waited;
+        let (waited, shown) = (begun.elapsed(), self.watch.read().saturating_sub(shown));
+        self.opened_at += shown;
+        self.heard_at += shown;
+        self.turn_at += shown;
         self.given.values_mut().for_each(|(_, began)| *began += waited);
         if !self.stop.draining() {
             tracing::info!("there is room on the disk again: the work goes on");

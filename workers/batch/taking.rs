@@ -57,6 +57,10 @@ impl Batch<'_> {
             return Ok(Taken::Lost(why));
         }
         let taken = job.papers.take_back(&job.desk, self.shop.stage.leaves)?;
+        for name in taken.hidden {
+            let told = "a secret that stands in it was left out of the order's copy";
+            self.shop.warn(format!("{}: {name}: {told}", job.id()));
+        }
         for (name, why) in taken.passed_over {
             self.shop.warn(format!("{}: {name} was not taken from the agent: {why}", job.id()));
         }

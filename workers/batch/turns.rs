@@ -21,6 +21,7 @@ use crate::ruling::{self, Trouble, Whose};
 use crate::stage::Tree;
 use crate::survey::Wants;
 use crate::verdict::Verdict;
+use crate::witness::Witness;
 
 impl Batch<'_> {
     /// Opens the session. A one-shot agent is given all orders at once.
@@ -44,12 +45,15 @@ impl Batch<'_> {
         }
         let plan = self.plan(turns)?;
         let orders = plan.orders.clone();
+        let folder = self.shop.folder.clone();
+        let looked = tokio::task::spawn_blocking(move || Witness::of(&folder)).await;
+        self.witness = looked.ok().flatten();
         let agent = Arc::clone(&self.hired().agent);
         match agent.open(plan).await {
             Ok(session) => self.open = Some(session),
             Err(error) => return self.not_opened(&error),
         }
-        let now = Instant::now();
+        let now = self.watch.read();
         (self.opened_at, self.heard_at) = (now, now);
         self.board.show(|status| status.sessions += 1);
         self.shop.tell(What::SessionOpened {
@@ -122,8 +126,8 @@ impl Batch<'_> {
                 break;
             }
             // A turn begun now would be cut short at once, and its order charged for it.
-            if self.turns > 0 && self.opened_at.elapsed() >= self.shop.config.limits.session_timeout
-            {
+            let over = self.opened_at + self.shop.config.limits.session_timeout;
+            if self.turns > 0 && self.watch.read() >= over {
                 self.close("its time is over").await;
                 break;
             }
@@ -305,10 +309,9 @@ impl Batch<'_> {
         if self.shop.stage.tree == Tree::Write {
             self.shop.survey.begin(&order)?;
         }
-        let now = Instant::now();
-        self.heard_at = now;
         self.live = Usage::default();
-        self.given.insert(order, (job, now));
+        (self.heard_at, self.turn_at) = (self.watch.read(), self.watch.read());
+        self.given.insert(order, (job, Instant::now()));
         Ok(true)
     }
 
@@ -384,7 +387,7 @@ impl Batch<'_> {
 
     /// Acts on what the session said.
     pub(super) async fn hear(&mut self, said: Said) -> Result<()> {
-        self.heard_at = Instant::now();
+        self.heard_at = self.watch.read();
         match said {
             Said::Heard(None) => Ok(()),
             Said::Heard(Some(line)) => {
@@ -422,6 +425,7 @@ impl Batch<'_> {
         };
         // The next one's time counts from here on.
         let now = Instant::now();
+        self.turn_at = self.watch.read();
         for (_, began) in self.given.values_mut() {
             *began = now;
         }

@@ -9,6 +9,7 @@ use super::scene::{Scene, Tools};
 use super::worktree::{Suspect, only_looked, unchanged};
 use crate::check::Check;
 use crate::error::Result;
+use crate::secrets;
 use crate::verdict::{Testimony, Verdict};
 
 const REPORT: &str = "playtest-report.md";
@@ -137,6 +138,7 @@ fn keep_artifacts(scene: &Scene, testimony: &Testimony) -> Result<Vec<String>> {
             }
             Paper::Plain { bytes, .. } => {
                 papers::evidence(&scene.papers)?;
+                let bytes = secrets::forms_hidden_in(bytes);
                 papers::replace(&scene.papers, &format!("{FOLDER}/{name}"), &bytes)?;
             }
         }

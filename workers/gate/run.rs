@@ -3,6 +3,7 @@
 //! Exit 0 is a pass unless no test was executed. Another exit code is a failure of what was tested, except 126 and 127
 //! (the command can't be found or started). A signal and a time-out are no answer; whose fault that is, `fault` finds out.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +20,7 @@ use crate::config::GateConfig;
 use crate::error::Error;
 use crate::process::{self, Ended, Program, Ran};
 use crate::report::{Adapter, Choice, Completeness, Strength, TestRun};
+use crate::secrets;
 use crate::stop::Stop;
 
 /// What one run showed.
@@ -260,8 +262,16 @@ async fn turn(
     run.ended = ran.ended.to_string();
     run.took = ran.took;
     run.dropped = ran.dropped;
-    run.output = ran.output;
+    run.output = without_secrets(ran.output);
     Ok(())
+}
+
+/// A test's output goes into evidence and to agents: secrets of a known form do not.
+fn without_secrets(output: Vec<u8>) -> Vec<u8> {
+    match secrets::forms_hidden(&String::from_utf8_lossy(&output)) {
+        Cow::Borrowed(_) => output,
+        Cow::Owned(clean) => clean.into_bytes(),
+    }
 }
 
 /// What a run showed according to its tests, where its exit code says otherwise.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Ended, Program};
+use crate::awake;
 use crate::error::Result;
 use crate::stop::Stop;
 
@@ -53,7 +54,7 @@ impl Program {
                     read_head(stderr, &mut remarks, REMARKS_MOST)
                 )
             };
-            let timer = tokio::time::sleep(limit);
+            let timer = awake::sleep(limit);
             tokio::pin!(talk, timer);
             let mut talked = false;
             let ended = loop {

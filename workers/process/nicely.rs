@@ -19,8 +19,11 @@ pub(super) fn nicely(command: &mut Command) -> std::io::Result<Child> {
         let _refused = rustix::process::setpriority_process(None, NICE);
         command.spawn()
     };
-    let joined = std::thread::scope(|scope| scope.spawn(starter).join());
-    joined.unwrap_or_else(|_| Err(std::io::Error::other("the thread that starts it panicked")))
+    std::thread::scope(|scope| {
+        let started = std::thread::Builder::new().spawn_scoped(scope, starter)?;
+        let panicked = |_| Err(std::io::Error::other("the thread that starts it panicked"));
+        started.join().unwrap_or_else(panicked)
+    })
 }
 
 /// The same where niceness is a process's: it has run for a moment by then.

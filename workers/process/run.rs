@@ -8,6 +8,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::tail::Tail;
 use super::{Ended, Program};
+use crate::awake;
 use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
 
@@ -71,7 +72,7 @@ impl Program {
             let drain = tail.read_all(&mut output);
             tokio::pin!(drain, feed);
             let (mut fed, mut drained) = (false, false);
-            let timer = tokio::time::sleep(limit);
+            let timer = awake::sleep(limit);
             tokio::pin!(timer);
             loop {
                 tokio::select! {

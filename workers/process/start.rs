@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 
@@ -95,11 +96,19 @@ impl Program {
             format!("its working folder {} is gone", self.dir.display())
         } else if missing {
             format!("install {name}, or correct its name in shopfloor.toml")
+        } else if is_too_much(&error) {
+            "the machine can start nothing more: look at the limit of processes (ulimit -u) and at memory"
+                .to_owned()
         } else {
             format!("check that {name} is a program this machine can run")
         };
         Error::new(Kind::Environment, format!("failed to start {name}")).caused_by(error).hint(hint)
     }
+}
+
+/// True when there is no room for one more process.
+fn is_too_much(error: &std::io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::AGAIN | Errno::NOMEM))
 }
 
 /// The hold we have on a program that was started: on its process group, or on its keeper. Dropping it kills.

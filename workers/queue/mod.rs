@@ -181,6 +181,8 @@ pub struct Swept {
     pub removed: usize,
     /// Orders that could not be read, with the reason (they are on hold now, or unreachable).
     pub broken: Vec<(String, String)>,
+    /// What was put right and should be known, by order.
+    pub remarks: Vec<(String, String)>,
 }
 
 /// The queue.

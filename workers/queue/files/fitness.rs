@@ -68,8 +68,10 @@ fn try_out(folder: &Path, one: &Path, two: &Path) -> Result<()> {
     let opened =
         |path: &Path, make| open(path, true, make).map_err(|error| failed("open", path, error));
     let locked = |file, path: &Path| {
-        lock::exclusive(file)
-            .map_err(|error| failed("lock", path, error).of_kind(Kind::Unfit).hint(HINT))
+        lock::exclusive(file).map_err(|error| {
+            let told = failed("lock", path, error).of_kind(Kind::Unfit);
+            if told.next_step().is_some() { told } else { told.hint(HINT) }
+        })
     };
     let first = locked(opened(one, true)?, one)?;
     if first.is_none() || locked(opened(one, false)?, one)?.is_some() {

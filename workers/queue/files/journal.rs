@@ -5,6 +5,7 @@
 //! of the line before `,"crc"`. What follows the last good line with at most one newline in it is a torn tail: the
 //! rest of a write that was never acknowledged. It is cut off. A bad line before others is damage: nothing is repaired.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use rustix::fs::OFlags;
@@ -14,6 +15,7 @@ use super::folder::{Content, JOURNAL, OrderFolder, failed};
 use crate::error::Result;
 use crate::floor::unix_now;
 use crate::history::{Entry, History};
+use crate::secrets;
 
 /// The most bytes of a journal that are read: beyond it the order is held.
 const LIMIT_BYTES: u64 = 64 * 1024 * 1024;
@@ -139,6 +141,9 @@ impl Journal {
 
 fn finished(mut entry: Entry, folder: &OrderFolder, seq: u64, at: u64) -> Entry {
     (entry.seq, entry.at) = (seq, at);
+    if let Cow::Owned(clean) = secrets::hidden(&entry.why) {
+        entry.why = clean;
+    }
     if entry.why.chars().nth(WHY_LIMIT).is_some() {
         entry.why = entry.why.chars().take(WHY_LIMIT).chain(['…']).collect();
     }

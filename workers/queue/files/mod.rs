@@ -29,6 +29,7 @@ mod folder;
 mod floor_files;
 mod disk;
 mod fitness;
+mod rights;
 mod identity;
 
 // What is in an order's folder.
@@ -57,6 +58,7 @@ mod survey;
 mod mend;
 mod recover;
 
+pub use rights::Opening;
 pub use survey::Survey;
 
 /// What the queue has to be told.
@@ -113,12 +115,15 @@ impl FileQueue {
     }
 
     /// Opens the queue in `folder`. Kind `NotFound` when there is none; kind `Unfit` when its format is newer than
-    /// this program or its file system can't carry a queue.
+    /// this program, its file system can't carry a queue, or others may write it (asked with [`Options::trial`] only).
     pub fn open(folder: &Path, options: Options) -> Result<Arc<Self>> {
         let folder =
             std::path::absolute(folder).map_err(|error| Error::io("find", folder, error))?;
         let floor = Floor::of_queue(&folder);
         let identity = identity::Identity::read(&floor)?;
+        if options.trial {
+            rights::check(&folder, &floor)?;
+        }
         fitness::check(&floor, options.trial)?;
         let index = Index::new(floor.ready(), options.rules.ageing_secs);
         Ok(Arc::new(Self { folder, floor, id: identity.queue, index, options }))

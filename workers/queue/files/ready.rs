@@ -69,6 +69,11 @@ impl Marker {
         self.id == other.id && self.priority == other.priority && due
     }
 
+    /// From when on it may be claimed, unix seconds.
+    pub(super) fn due(&self) -> u64 {
+        self.due
+    }
+
     /// Its name.
     pub(super) fn name(&self) -> String {
         let Self { priority, due, wanted, id } = self;

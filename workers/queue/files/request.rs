@@ -13,9 +13,8 @@ pub(super) fn read(folder: &OrderFolder) -> Result<Result<Request, String>> {
     Ok(match folder.read(REQUEST, LIMIT_BYTES)? {
         Content::Missing => Ok(Request::titled(folder.id.as_str())),
         Content::Fault(why) => Err(format!("{} {why}", path.display())),
-        Content::Bytes(bytes, _) => {
-            Request::parse(&bytes).map_err(|error| format!("{}: {error}", path.display()))
-        }
+        Content::Bytes(bytes, _) => Request::parse(&bytes)
+            .map_err(|error| format!("{}: {}", path.display(), error.in_one_line())),
     })
 }
 

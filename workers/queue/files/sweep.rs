@@ -16,6 +16,7 @@ use crate::holder::WorkerId;
 use crate::order::OrderId;
 use crate::process;
 use crate::queue::Swept;
+use crate::queue::rest::beyond;
 use crate::state::State;
 
 /// What was in the index and in the lists of claims when the sweep began.
@@ -157,6 +158,10 @@ impl FileQueue {
                 return Ok(());
             }
         };
+        let due = standing.journal.history.due;
+        let marked = markers.iter().filter_map(|(_, name)| Some(Marker::parse(name)?.due()));
+        let remark = due.into_iter().chain(marked).find_map(beyond);
+        swept.remarks.extend(remark.map(|remark| (id.to_string(), remark)));
         let wanted = self.due_marker(&locked.folder, &standing)?;
         let name = wanted.as_ref().map(Marker::name);
         let stale: Vec<(State, String)> = markers
