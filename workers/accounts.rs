@@ -16,6 +16,7 @@ use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::failure::Fault;
 use crate::floor::Floor;
+use crate::secrets;
 
 /// The longest time a limit is believed to last. One beyond that is a mistake, and is asked again.
 const LONGEST_SECS: u64 = 7 * 24 * 3600;
@@ -186,7 +187,7 @@ impl Accounts {
         let parked = Parked {
             account: account.to_owned(),
             fault: cause.fault.as_str().to_owned(),
-            why: cause.why.to_owned(),
+            why: secrets::hidden(cause.why).into_owned(),
             since: still.map_or(now, |parked| parked.since),
             until,
             told,
