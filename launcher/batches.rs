@@ -47,7 +47,7 @@ pub(crate) fn run(flags: &Batch, place: &Place) -> Result<Done> {
     }
     let mut table = Rows::new(&[
         "SESSION", "STAGE", "BEGAN", "STATUS", "TOOK", "ORDERS", "MOVED ON", "BACK", "FAILED",
-        "COST",
+        "TOKENS", "COST",
     ]);
     let skipped = records.len().saturating_sub(flags.last);
     for record in records.iter().skip(skipped) {
@@ -70,7 +70,7 @@ fn counted(record: &Record, fates: &[Fate]) -> usize {
     record.work.values().filter(|work| fates.contains(&work.fate)).count()
 }
 
-fn row(record: &Record, queue: &dyn Queue) -> [String; 10] {
+fn row(record: &Record, queue: &dyn Queue) -> [String; 11] {
     let took = record
         .ended
         .map_or("-".to_owned(), |ended| format!("{} s", ended.saturating_sub(record.began)));
@@ -89,6 +89,11 @@ fn row(record: &Record, queue: &dyn Queue) -> [String; 10] {
         counted(record, &[Fate::MovedOn]).to_string(),
         counted(record, &[Fate::SentBack, Fate::GivenBack, Fate::Lost]).to_string(),
         counted(record, &[Fate::Failed]).to_string(),
+        match (paid, record.tokens()) {
+            (false, _) => "-".to_owned(),
+            (true, Some(tokens)) => tokens.to_string(),
+            (true, None) => "unknown".to_owned(),
+        },
         format!("{cost}{label}"),
     ]
 }
@@ -97,5 +102,6 @@ fn json_of(record: &Record, queue: &dyn Queue) -> Value {
     let mut value = serde_json::to_value(record).unwrap_or_default();
     value["status"] = json!(status(record, queue));
     value["cost_usd"] = json!(record.cost_usd());
+    value["tokens"] = json!(record.tokens());
     value
 }

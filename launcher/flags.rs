@@ -119,6 +119,8 @@ pub(crate) enum Command {
     Release(Ids),
     /// Give an order another chance where it stands (or where it failed), at once
     Retry(Ids),
+    /// Say that a parked account, or a stage that pauses, may go on
+    Resume(Resume),
     /// Move an order to a state by hand
     Kick(Kick),
     /// Put finished orders into the archive
@@ -210,6 +212,9 @@ pub(crate) struct Start {
     /// The agent of every stage, as named in shopfloor.toml
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Option<String>,
+    /// The longest usage limit that workers wait for, for instance 6h; a longer one ends them
+    #[arg(long, value_name = "TIME", value_parser = length_of_time)]
+    pub(crate) max_limit_wait: Option<String>,
     /// Run in the background; `shopfloor stop` ends it
     #[arg(short, long)]
     pub(crate) detach: bool,
@@ -231,6 +236,12 @@ pub(crate) struct Start {
     /// The folder of the worker programs [default: where shopfloor itself is]
     #[arg(long, value_name = "DIR", hide = true)]
     pub(crate) workers_dir: Option<PathBuf>,
+}
+
+/// A length of time as it was written, once it is known to be one: workers read it again.
+fn length_of_time(text: &str) -> Result<String, String> {
+    let parsed = shopfloor::config::parse_duration(text);
+    parsed.map(|_| text.to_owned()).map_err(|error| error.in_one_line())
 }
 
 fn parallel(text: &str) -> Result<(String, usize), String> {
@@ -391,6 +402,14 @@ pub(crate) struct Ids {
     /// The orders
     #[arg(value_name = "ID", required = true)]
     pub(crate) ids: Vec<String>,
+}
+
+/// `resume`
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// Accounts or stages; without a name, everything that is parked or pauses
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
 }
 
 /// `kick`

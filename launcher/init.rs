@@ -149,8 +149,11 @@ const REST: &str = r#"
 # Settings per stage: spec, test, implement, playtest, commit.
 # [stage.implement]
 # agent = "claude"        # an agent from above; by default the same for all stages
+# agents = ["claude:work", "codex"]   # instead: the next one works while the account of the one before is parked
+# model = "..."           # instead of the agent's own
 # batch = 3               # how many orders one session may take
 # parallel = 2            # how many workers run side by side
+# sandbox = "auto"        # around its agent: the strongest there is; or bwrap, landlock, none
 
 # [limits]
 # attempts = 5            # failed tries of one stage before an order is given up
@@ -158,7 +161,9 @@ const REST: &str = r#"
 # fix_turns = 1           # turns to mend a red check while the session is warm
 # turn_timeout = "45m"    # the most time one order's turn may take
 # session_timeout = "4h"
-# idle_timeout = "10m"    # the longest silence of an agent
+# idle_timeout = "10m"    # the longest silence of an agent; tool_idle_timeout = "35m" while a tool of it runs
+# max_limit_wait = "6h"   # the longest usage limit that is waited for
+# budget = { order_usd = 5.0, day_usd = 100.0 }   # also _tokens, and session_...; [stage.NAME.budget] for one stage
 # backoff = "30s"         # the wait after a failed try; it doubles, up to backoff_cap = "60m"
 
 # [policy]

@@ -15,6 +15,7 @@ mod snapshot;
 mod outlook;
 mod waits;
 mod orders;
+mod resume;
 mod journal;
 mod evidence;
 mod show;
@@ -54,6 +55,10 @@ use crate::voice::{Done, Voice};
 use shopfloor::place::Place;
 
 fn main() -> ExitCode {
+    let stage = shopfloor::process::shim::serve();
+    if let Some(code) = stage.or_else(shopfloor::sandbox::escape::serve) {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(told) => {
@@ -110,6 +115,7 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
         Command::Hold(flags) => orders::hold(flags, &place, voice),
         Command::Release(flags) => orders::release(flags, &place, voice),
         Command::Retry(flags) => orders::retry(flags, &place, voice),
+        Command::Resume(flags) => resume::run(flags, &place, voice),
         Command::Kick(flags) => orders::kick(flags, &place, voice),
         Command::Archive(flags) => orders::archive(flags, &place, voice),
         Command::Prompts(flags) => prompts::run(flags, &place, voice),

@@ -48,7 +48,9 @@ impl Outlook {
         // A configuration that can't be read is told where it matters.
         let config = place.read_config().ok().flatten().unwrap_or_default();
         let survey = place.survey(&config, queue.clone(), &stages::pipeline())?;
-        Self::by(&*queue, &place.floor()?, survey)
+        let mut outlook = Self::by(&*queue, &place.floor()?, survey)?;
+        outlook.breakers.extend(snapshot::parked(&place.floor()?, &config));
+        Ok(outlook)
     }
 
     /// The same with eyes that are there.

@@ -118,9 +118,10 @@ pub(crate) fn test_command(config: &Config, place: &Place) -> Result<(), Error> 
 pub(crate) fn agents(config: &Config, flag: Option<&str>, place: &Place) -> Vec<Error> {
     let mut faults: Vec<Error> = Vec::new();
     for stage in &STAGES {
-        let found = config
-            .agent_for(stage.name, flag)
-            .and_then(|(name, agent)| program_of(name, agent, place));
+        let found = config.agents_for(stage.name, flag).and_then(|hires| {
+            let programs = hires.iter().map(|hire| program_of(&hire.name, &hire.config, place));
+            programs.collect::<Result<Vec<PathBuf>, Error>>()
+        });
         if let Err(fault) = found
             && !faults.iter().any(|known| known.to_string() == fault.to_string())
         {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use shopfloor::error::Kind;
 use shopfloor::floor::unix_now;
 use shopfloor::history::Entry;
+use shopfloor::ledger;
 use shopfloor::order::OrderId;
 use shopfloor::queue::files::FileQueue;
 use shopfloor::queue::{Order, Queue as _};
@@ -60,7 +61,9 @@ pub(crate) fn run(flags: &Show, place: &Place) -> Result<Done> {
     let floor = place.floor()?;
     let config = place.read_config().ok().flatten().unwrap_or_default();
     let survey = place.survey(&config, queue.clone(), &stages::pipeline())?;
-    let (breakers, waits) = (snapshot::breakers(&floor), |order: &Order| survey.waits_now(order));
+    let mut breakers = snapshot::breakers(&floor);
+    breakers.extend(snapshot::parked(&floor, &config));
+    let waits = |order: &Order| survey.waits_now(order);
     let stand = waits::stand_of(&order, &stages::pipeline(), &breakers, unix_now(), &waits);
     let folder = place.papers(&id)?;
     let (papers, evidence) = (papers(&folder), proofs(&folder));
@@ -116,6 +119,7 @@ pub(crate) fn stand_told(stand: &Stand) -> String {
         Stand::Broken(why) => format!("broken: {}", line(why, 200)),
         Stand::Waits(hindrance) => line(&hindrance.to_string(), 400),
         Stand::Rests(until) => format!("rests until {}", moment(*until)),
+        Stand::Paused(u64::MAX) => "its account waits for a person: `shopfloor status`".to_owned(),
         Stand::Paused(until) => format!("its stage pauses until {}", moment(*until)),
         Stand::Ready => "waits for a free worker".to_owned(),
     }
@@ -149,6 +153,13 @@ fn as_text(scene: &Scene, place: &Place) -> Result<String> {
     }
     if !papers.is_empty() {
         fact("papers", line(&papers.join(", "), 400))?;
+    }
+    let spent = ledger::of_order(folder);
+    if !spent.is_empty() {
+        fact("used", ledger::together(&spent).told())?;
+        for (stage, sum) in &spent {
+            fact("", format!("{stage}: {}", sum.told()))?;
+        }
     }
     if order.state == State::FAILED {
         failure(&mut text, order, evidence)?;
@@ -242,6 +253,7 @@ fn as_json(scene: &Scene) -> Value {
         "evidence": evidence,
         "worktree": worktree,
         "branch": branch(&order.id),
+        "used": ledger::of_order(folder),
         "events": events,
     })
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use shopfloor::accounts::{Accounts, Parked};
+use shopfloor::config::Config;
 use shopfloor::error::Result;
 use shopfloor::floor::{Breaker, Floor, WorkerStatus, unix_now};
 use shopfloor::order::OrderId;
@@ -74,6 +76,24 @@ pub(crate) fn workers(queue: &dyn Queue, floor: &Floor) -> Vec<Seen> {
     let place = |seen: &Seen| STAGES.iter().position(|stage| stage.name == seen.status.stage);
     workers.sort_by_key(|seen| (place(seen), seen.status.worker.clone()));
     workers
+}
+
+/// The stages whose accounts are all parked, as breakers: their orders wait all the same. They have opened 0 times.
+pub(crate) fn parked(floor: &Floor, config: &Config) -> Vec<Breaker> {
+    let accounts = Accounts::of(floor);
+    let pauses = STAGES.into_iter().filter_map(|stage| {
+        let mut first: Option<Parked> = None;
+        for hire in config.agents_for(stage.name, None).ok()? {
+            let parked = accounts.shut(&hire.account, unix_now())?;
+            let at = |one: &Parked| one.until.unwrap_or(u64::MAX);
+            first = first.filter(|first| at(first) <= at(&parked)).or(Some(parked));
+        }
+        let parked = first?;
+        let (stage, why) = (stage.name.to_owned(), format!("the account {}", parked.told()));
+        let until = parked.until.unwrap_or(u64::MAX);
+        Some(Breaker { stage, until, count: 0, why, mend: String::new() })
+    });
+    pauses.collect()
 }
 
 /// Breakers that are open now, in the order of the stages.

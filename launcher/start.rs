@@ -45,7 +45,11 @@ pub(crate) fn run(flags: &Start, given: &Places, place: &Place, voice: Voice) ->
         parallel: &flags.parallel,
         agent,
         stages: STAGES.map(|stage| stage.name).to_vec(),
-        more: Vec::new(),
+        more: flags
+            .max_limit_wait
+            .iter()
+            .flat_map(|time| ["--max-limit-wait".into(), time.into()])
+            .collect(),
     };
     if flags.dry_run {
         let (config, faults) = preflight::faults(agent, workers_dir, place)?;

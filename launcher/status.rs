@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use shopfloor::floor::{Breaker, Floor};
+use shopfloor::accounts::{Accounts, Parked};
+use shopfloor::floor::{Breaker, Floor, unix_now};
+use shopfloor::ledger::{self, Ledger, Sum};
 use shopfloor::order::OrderId;
 use shopfloor::permits::{Permits, Standing, Who};
 use shopfloor::plan::Hindrance;
 use shopfloor::queue::Order;
+use shopfloor::stages::STAGES;
 use shopfloor::state::State;
 
 use crate::flags::Status;
@@ -34,6 +37,8 @@ struct View {
     workers: Vec<Seen>,
     breakers: Vec<Breaker>,
     agents: Vec<Version>,
+    accounts: Vec<Parked>,
+    today: BTreeMap<String, Sum>,
     permits: Option<Standing>,
     stands: Vec<(OrderId, State, Stand)>,
     failed: Vec<(OrderId, String)>,
@@ -67,8 +72,10 @@ fn look(place: &Place) -> Result<View> {
         launcher: lock::running(&floor)?,
         counts: counts(&seen, pipeline.states()),
         workers: snapshot::workers(&*queue, &floor),
-        breakers,
         agents: versions::kept(&floor),
+        breakers: breakers.into_iter().filter(|breaker| breaker.count > 0).collect(),
+        accounts: Accounts::of(&floor).all(),
+        today: Ledger::of(&floor).today(unix_now()),
         permits,
         stands,
         failed,
@@ -105,11 +112,14 @@ fn as_text(view: &View) -> Result<()> {
     view.counts.iter().for_each(|(state, n)| rows.add([state.to_string(), n.to_string()]));
     voice::result(format_args!("\n{}", rows.text()))?;
     workers(&view.workers)?;
+    unconfined(&view.workers)?;
     breakers(&view.breakers)?;
     if !view.agents.is_empty() {
         let told: Vec<String> = view.agents.iter().map(Version::told).collect();
         voice::result(format_args!("\nAgents: {}", told.join("; ")))?;
     }
+    accounts(&view.accounts)?;
+    used(&view.today)?;
     if let Some(standing) = &view.permits {
         voice::result(format_args!("\n{}", permits_told(standing)))?;
     }
@@ -169,6 +179,19 @@ fn workers(workers: &[Seen]) -> Result<()> {
     voice::result(format_args!("\n{}", rows.text()))
 }
 
+/// A line for each live worker around whose agent nothing stands.
+fn unconfined(workers: &[Seen]) -> Result<()> {
+    for Seen { status, alive } in workers {
+        if *alive && status.sandbox == "none" {
+            voice::alarming(format_args!(
+                "NO SANDBOX stands around the agent of stage {}: it may write wherever you may",
+                status.stage
+            ))?;
+        }
+    }
+    Ok(())
+}
+
 fn breakers(breakers: &[Breaker]) -> Result<()> {
     for breaker in breakers {
         voice::result(format_args!(
@@ -180,6 +203,36 @@ fn breakers(breakers: &[Breaker]) -> Result<()> {
         ))?;
     }
     Ok(())
+}
+
+/// Accounts that are parked: what was seen, and who lets them go on.
+fn accounts(parked: &[Parked]) -> Result<()> {
+    for one in parked {
+        let mend = match one.until {
+            Some(until) if until <= unix_now() => {
+                "its time has come: one worker tries it".to_owned()
+            }
+            Some(_) => format!("it goes on by itself; at once: shopfloor resume {}", one.account),
+            None => format!("mend it, then: shopfloor resume {}", one.account),
+        };
+        let (told, why) = (one.told(), line(&one.why, 200));
+        voice::result(format_args!("\nAccount {told}: {why}\n  {mend}"))?;
+    }
+    Ok(())
+}
+
+/// What was used on this day, by stage.
+fn used(today: &BTreeMap<String, Sum>) -> Result<()> {
+    if today.is_empty() {
+        return Ok(());
+    }
+    voice::result(format_args!("\nUsed today (UTC): {}", ledger::together(today).told()))?;
+    let place = |name: &str| STAGES.iter().position(|stage| stage.name == name);
+    let mut stages: Vec<_> = today.iter().collect();
+    stages.sort_by_key(|(name, _)| place(name));
+    stages
+        .iter()
+        .try_for_each(|(name, sum)| voice::result(format_args!("  {name:<10} {}", sum.told())))
 }
 
 /// One headed list; nothing at all when it is empty.
@@ -213,6 +266,8 @@ fn as_json(view: &View) -> Value {
         "workers": view.workers.iter().map(worker).collect::<Vec<_>>(),
         "breakers": view.breakers,
         "agents": view.agents,
+        "accounts": view.accounts,
+        "used_today": view.today,
         "permits": view.permits,
         "holds": stands(|stand| matches!(stand, Stand::Held(_))),
         "failed": view.failed.iter().map(named).collect::<Vec<_>>(),

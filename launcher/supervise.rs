@@ -243,7 +243,14 @@ impl Launcher {
         if ended != Ended::Exit(0) {
             self.recover();
         }
-        if asked || ended == Ended::Exit(0) {
+        // It said why in its log, and to start it again would change nothing.
+        let by_limit = ended == Ended::Exit(i32::from(exit::TIMED_OUT));
+        if by_limit {
+            self.plan.voice.warn(format_args!(
+                "{name} ends: a usage limit lasts longer than max_limit_wait; its orders stay. `shopfloor status` says until when"
+            ));
+        }
+        if asked || by_limit || ended == Ended::Exit(0) {
             self.seats[at].life = Life::Ended;
             self.serve();
             let how = if ended == Ended::Exit(0) { String::new() } else { format!(" ({ended})") };

@@ -116,6 +116,12 @@ pub(crate) fn result(text: impl Display) -> Result<()> {
     Ok(writeln!(anstream::stdout(), "{text}")?)
 }
 
+/// A line on stdout that nobody should overlook: red, where there are colours.
+pub(crate) fn alarming(text: impl Display) -> Result<()> {
+    let style = AnsiColor::Red.on_default().bold();
+    result(format_args!("{style}{text}{style:#}"))
+}
+
 /// One JSON value on stdout, indented.
 pub(crate) fn json(value: &serde_json::Value) -> Result<()> {
     result(format_args!("{value:#}"))

@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 
+use shopfloor::accounts::Accounts;
 use shopfloor::agent;
 use shopfloor::brief::Prompts;
 use shopfloor::config::Config;
 use shopfloor::gate::Gates;
+use shopfloor::ledger::Ledger;
 use shopfloor::queue::Queue;
 use shopfloor::queue::files::{FileQueue, Options};
-use shopfloor::shop::Shop;
+use shopfloor::sandbox::Standing;
+use shopfloor::shop::{Hired, Shop};
 use shopfloor::stage::{Gate, Pipeline, Stage, Step, Tree};
 use shopfloor::stages::STAGES;
 use shopfloor::state::State;
@@ -64,13 +67,16 @@ async fn shop(house: &House, stage: &Stage) -> Arc<Shop> {
     let root = house.path("worktrees");
     let workspace = Workspace::open(&project, &root, None, &floor.run(), &cookie).await.unwrap();
     let (name, agent) = config.agent_for(stage.name, None).unwrap();
-    let agent = agent::from_config(name, agent, &project).unwrap();
+    let agent = agent::from_config(&name, &agent, &project).unwrap();
+    let agents = vec![Hired { agent, account: name, by_hand: false }];
     let config = Arc::new(config);
     let slots = floor.run();
     let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), slots, cookie);
     let survey = Survey::new(queue.clone(), floor.clone(), folder.clone(), pipeline(), &config);
     Arc::new(Shop {
         survey,
+        standing: Standing::Simulated,
+        home: floor.home(stage.worker),
         permits: None,
         pipeline: pipeline(),
         stage: stage.clone(),
@@ -78,10 +84,12 @@ async fn shop(house: &House, stage: &Stage) -> Arc<Shop> {
         queue,
         folder,
         teller: Teller::new(stage.worker, &floor, false),
+        accounts: Accounts::of(&floor),
+        ledger: Ledger::of(&floor),
         floor,
         workspace,
         gates,
-        agent,
+        agents,
         enlisted,
         batch: stage.batch,
         bounds: Bounds::default(),

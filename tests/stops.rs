@@ -107,7 +107,7 @@ fn stop_at_once_ends_a_gate_whose_tests_hear_nothing() {
 }
 
 #[test]
-fn the_launcher_tells_that_a_stage_pauses_and_why() {
+fn the_launcher_tells_that_an_account_is_parked_and_why() {
     let house = House::with(
         "",
         "[[act]]\norder = \"*\"\nstage = \"spec\"\ntimes = 1\nmisbehave = \"usage-limit\"\nreset_in_s = 2\n",
@@ -117,7 +117,8 @@ fn the_launcher_tells_that_a_stage_pauses_and_why() {
     let told = shown(&ran);
     assert!(ran.status.success(), "{told}");
     assert!(
-        told.contains("the spec stage pauses: ") && told.contains("the spec stage goes on"),
+        told.contains("the account sim: usage limit until ")
+            && told.contains("the account sim works again"),
         "{told}"
     );
     assert_eq!(house.state("a"), "READY_FOR_REVIEW");

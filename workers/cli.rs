@@ -10,18 +10,22 @@ use std::time::{Duration, Instant};
 use clap::{CommandFactory as _, FromArgMatches as _};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::accounts::Accounts;
 use crate::agent;
-use crate::config::{self, Config, Source};
+use crate::config::{self, Config, Hire, Source};
 use crate::error::{Error, Kind, Result, exit};
 use crate::event::What;
 use crate::gate::Gates;
+use crate::ledger::Ledger;
 use crate::log;
 use crate::order::{OrderId, Request};
 use crate::ourselves;
 use crate::permits::Permits;
 use crate::place::{Given, Place};
+use crate::process;
 use crate::queue::{Created, Queue};
-use crate::shop::Shop;
+use crate::sandbox::Standing;
+use crate::shop::{Hired, Shop};
 use crate::stage::{Gate, Pipeline, Stage, Step};
 use crate::state::State;
 use crate::stop::{Echo, Stop};
@@ -76,6 +80,10 @@ struct Flags {
     #[arg(long, value_name = "TIME", value_parser = length_of_time)]
     idle_timeout: Option<Duration>,
 
+    /// The longest usage limit to wait for, for instance 6h; a longer one ends the worker (exit code 8)
+    #[arg(long, value_name = "TIME", value_parser = length_of_time)]
+    max_limit_wait: Option<Duration>,
+
     /// Create these orders and write their specs in one session: "item-stacking resource-nodes"
     #[arg(long, value_name = "IDS", hide = true)]
     feature_list: Option<String>,
@@ -119,6 +127,9 @@ fn state(text: &str) -> Result<State, String> {
 
 /// The whole of a worker's `main`: the worker of `stage` in `pipeline`.
 pub fn main(pipeline: Pipeline, stage: &str) -> ExitCode {
+    if let Some(code) = process::shim::serve() {
+        return code;
+    }
     let Some(stage) = pipeline.stage(stage).cloned() else {
         say(format_args!("error: there is no stage {stage}"));
         return ExitCode::from(exit::USAGE);
@@ -145,6 +156,7 @@ pub fn main(pipeline: Pipeline, stage: &str) -> ExitCode {
         Ok(Ended::Done) => ExitCode::from(exit::OK),
         Ok(Ended::NothingToDo) if flags.once => ExitCode::from(exit::NOTHING_TO_DO),
         Ok(Ended::NothingToDo) => ExitCode::from(exit::OK),
+        Ok(Ended::LimitTooLong) => ExitCode::from(exit::TIMED_OUT),
         Ok(Ended::Interrupted) => ExitCode::from(exit::INTERRUPTED),
         Err(error) => {
             say(told(&error));
@@ -173,7 +185,8 @@ fn parse(stage: &Stage) -> Result<Flags, clap::Error> {
         .after_help(format!(
             "Takes orders in {}, {} per session, and moves them on to {}.\n\
              Ctrl-C once: finish the running turn, give the rest back, end. Twice: end the agent at once.\n\
-             Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 nothing to do, 7 queue unfit, 130 stopped at once.",
+             Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 nothing to do, 7 queue unfit, 8 a usage limit\n\
+             lasts too long, 130 stopped at once.",
             stage.takes.iter().map(State::as_str).collect::<Vec<_>>().join(", "),
             stage.batch,
             stage.then,
@@ -285,9 +298,11 @@ async fn set_up(
     let mut config = place.need_config()?;
     config.check_stages(&pipeline)?;
     can_prove(&stage, &config)?;
+    config.limits = config.limits_for(stage.name);
     apply(&mut config, flags);
-    let (name, agent) = config.agent_for(stage.name, flags.agent.as_deref())?;
-    let agent = agent::from_config(name, agent, place.config_folder())?;
+    let agents = hire(&config, stage.name, flags.agent.as_deref(), place)?;
+    let simulated = agents.iter().all(|hired| hired.agent.simulated());
+    let standing = Standing::of(config.sandbox_for(stage.name), simulated).await?;
     let prompts = place.prompts(pipeline.stages())?;
     let queue = place.open_queue_for(&pipeline)?;
     let listed = match &flags.feature_list {
@@ -304,6 +319,7 @@ async fn set_up(
     let bounds = bounds(listed.or(narrowed), flags.until.clone(), &pipeline)?;
     let config = Arc::new(config);
     let slots = place.slots()?;
+    let home = floor.home(by);
     let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), slots, cookie);
     let teller = Teller::new(by, &floor, flags.json);
     let folder = place.queue()?.to_owned();
@@ -315,10 +331,14 @@ async fn set_up(
         config,
         queue,
         folder,
-        floor,
+        floor: floor.clone(),
         workspace,
         gates,
-        agent,
+        agents,
+        accounts: Accounts::of(&floor),
+        ledger: Ledger::of(&floor),
+        standing,
+        home,
         teller,
         survey,
         permits,
@@ -328,6 +348,16 @@ async fn set_up(
         prompts,
     };
     Ok(Arc::new(shop))
+}
+
+/// The stage's agents, each with its account.
+fn hire(config: &Config, stage: &str, flag: Option<&str>, place: &Place) -> Result<Vec<Hired>> {
+    let hires = config.agents_for(stage, flag)?;
+    let hired = hires.into_iter().map(|Hire { name, account, by_hand, config }| {
+        let agent = agent::from_config(&name, &config, place.config_folder())?;
+        Ok(Hired { agent, account, by_hand })
+    });
+    hired.collect()
 }
 
 /// What the worker is narrowed to, checked.
@@ -356,6 +386,7 @@ fn apply(config: &mut Config, flags: &Flags) {
     limits.session_timeout = flags.session_timeout.unwrap_or(limits.session_timeout);
     limits.turn_timeout = flags.turn_timeout.unwrap_or(limits.turn_timeout);
     limits.idle_timeout = flags.idle_timeout.unwrap_or(limits.idle_timeout);
+    limits.max_limit_wait = flags.max_limit_wait.or(limits.max_limit_wait);
 }
 
 /// Makes the orders of a feature list. All ids are read before the first order is made.

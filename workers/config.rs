@@ -1,6 +1,9 @@
 //! `shopfloor.toml`: what the operator decided. Unknown keys are errors with line and column.
 
+mod budget;
 mod floor;
+mod hire;
+mod sandbox;
 mod source;
 
 use std::collections::BTreeMap;
@@ -9,10 +12,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::report::Choice;
 
+pub use budget::Budget;
 pub use floor::FloorConfig;
+pub use hire::{AccountConfig, Hire, Resume};
+pub use sandbox::Sandbox;
 pub use source::Source;
 
 /// The name of the file, found by walking up from the working folder.
@@ -34,6 +40,8 @@ pub struct Config {
     pub policy: Policy,
     /// Agents by name.
     pub agent: BTreeMap<String, AgentConfig>,
+    /// Accounts that agents use, by name. One that needs no settings needs no table.
+    pub account: BTreeMap<String, AccountConfig>,
     /// Settings per stage, by its name.
     pub stage: BTreeMap<String, StageConfig>,
     /// Gates of the user's own, by name.
@@ -125,9 +133,20 @@ pub struct Limits {
     /// The most time one session may take.
     #[serde(deserialize_with = "duration")]
     pub session_timeout: Duration,
-    /// The most time a session may be silent.
+    /// The most time a session may be silent while it waits for its model.
     #[serde(deserialize_with = "duration")]
     pub idle_timeout: Duration,
+    /// The most time it may be silent while a tool runs: a build or a test run prints nothing to us.
+    #[serde(deserialize_with = "duration")]
+    pub tool_idle_timeout: Duration,
+    /// How often a usage limit is looked at that does not say when it ends.
+    #[serde(deserialize_with = "duration")]
+    pub limit_probe: Duration,
+    /// The longest usage limit a worker waits for. A longer one ends it. Unset: any.
+    #[serde(deserialize_with = "some_duration")]
+    pub max_limit_wait: Option<Duration>,
+    /// What may be used by an order in its whole life, by any session, and on one day by all stages together.
+    pub budget: Budget,
     /// The time between two looks at the queue when nothing wakes a worker.
     #[serde(deserialize_with = "duration")]
     pub poll: Duration,
@@ -154,6 +173,10 @@ impl Default for Limits {
             turn_timeout: minutes(45),
             session_timeout: minutes(240),
             idle_timeout: minutes(10),
+            tool_idle_timeout: minutes(35),
+            limit_probe: minutes(30),
+            max_limit_wait: None,
+            budget: Budget::default(),
             poll: Duration::from_secs(2),
             free_mib: 512,
             output_kib: 1024,
@@ -230,6 +253,17 @@ pub enum DriverName {
     Command,
 }
 
+/// What an agent may do on its machine, as far as its program decides that.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Permissions {
+    /// What the work needs: files and commands, inside the program's own sandbox where it has one.
+    #[default]
+    Work,
+    /// Everything its user may do. For an agent that stands inside a wall of yours.
+    Full,
+}
+
 /// `[agent.NAME]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -247,6 +281,12 @@ pub struct AgentConfig {
     /// The version that its program should be; another one is warned of. Unset: the one its driver was written against.
     #[serde(default)]
     pub version: Option<String>,
+    /// What it may do.
+    #[serde(default)]
+    pub permissions: Permissions,
+    /// The account it uses. Unset: one of its own name.
+    #[serde(default)]
+    pub account: Option<String>,
     /// Variables it gets beyond the allowlist. `"${NAME}"` as a whole value takes NAME from our environment.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -255,16 +295,56 @@ pub struct AgentConfig {
     pub simulated: bool,
 }
 
+impl AgentConfig {
+    /// An agent with nothing but a driver and a program.
+    pub fn new(driver: DriverName, program: &str) -> Self {
+        Self {
+            driver,
+            program: program.to_owned(),
+            args: Vec::new(),
+            model: None,
+            permissions: Permissions::default(),
+            account: None,
+            env: BTreeMap::new(),
+            simulated: false,
+        }
+    }
+}
+
 /// `[stage.NAME]`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StageConfig {
-    /// The agent of this stage.
+    /// The agent of this stage, `agent` or `agent:account`.
     pub agent: Option<String>,
+    /// Several, in the order in which they are asked: a later one works only while the accounts before it are parked.
+    pub agents: Vec<String>,
+    /// The model to ask for, instead of the agent's own.
+    pub model: Option<String>,
+    /// Arguments after the agent's own.
+    pub args: Vec<String>,
+    /// What the agent may do, instead of its own setting.
+    pub permissions: Option<Permissions>,
     /// How many orders one session may take.
     pub batch: Option<usize>,
     /// How many workers run side by side.
     pub parallel: Option<usize>,
+    /// Instead of `[limits] turn_timeout`.
+    #[serde(deserialize_with = "some_duration")]
+    pub turn_timeout: Option<Duration>,
+    /// Instead of `[limits] session_timeout`.
+    #[serde(deserialize_with = "some_duration")]
+    pub session_timeout: Option<Duration>,
+    /// Instead of `[limits] idle_timeout`.
+    #[serde(deserialize_with = "some_duration")]
+    pub idle_timeout: Option<Duration>,
+    /// Instead of `[limits] tool_idle_timeout`.
+    #[serde(deserialize_with = "some_duration")]
+    pub tool_idle_timeout: Option<Duration>,
+    /// What may be used by an order in this stage, by a session of it, and by the stage on one day.
+    pub budget: Budget,
+    /// What is to stand around its agent.
+    pub sandbox: Sandbox,
 }
 
 /// `[gate.NAME]`
@@ -277,6 +357,12 @@ pub struct GateConfig {
     /// The most time it may take.
     #[serde(default = "ten_minutes", deserialize_with = "duration")]
     pub timeout: Duration,
+}
+
+fn some_duration<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    duration(deserializer).map(Some)
 }
 
 fn ten_minutes() -> Duration {
@@ -334,15 +420,6 @@ impl Config {
                 .hint("mend that line; `shopfloor init` writes a commented example")
         })?;
         for (name, stage) in &config.stage {
-            if let Some(agent) =
-                stage.agent.as_ref().filter(|agent| !config.agent.contains_key(*agent))
-            {
-                return Err(Error::usage(format!(
-                    "{}: [stage.{name}] names the agent {agent:?}, and there is no [agent.{agent}]",
-                    path.display()
-                ))
-                .hint(format!("add a table [agent.{agent}], or name one that is there")));
-            }
             if stage.batch == Some(0) || stage.parallel == Some(0) {
                 return Err(Error::usage(format!(
                     "{}: [stage.{name}] batch and parallel must be at least 1",
@@ -351,6 +428,7 @@ impl Config {
                 .hint("correct it, or take the line out: the stage's own number holds then"));
             }
         }
+        config.check_agents(path)?;
         Ok(config)
     }
 
@@ -383,36 +461,9 @@ impl Config {
         folder.ancestors().map(|above| above.join(FILE_NAME)).find(|path| path.is_file())
     }
 
-    /// The agent that `stage` uses: the flag's, the stage's own, the default, or the only one there is.
-    pub fn agent_for(&self, stage: &str, flag: Option<&str>) -> Result<(&str, &AgentConfig)> {
-        let of_stage = self.stage.get(stage).and_then(|s| s.agent.as_deref());
-        let only = if self.agent.len() == 1 { self.agent.keys().next() } else { None };
-        let name = flag.or(of_stage).or(self.agent_default.as_deref()).or(only.map(String::as_str));
-        let known = || self.agent.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let Some(name) = name else {
-            let why = match self.agent.is_empty() {
-                true => "no agent is configured".to_owned(),
-                false => format!(
-                    "stage {stage} does not say which agent it uses (there are: {})",
-                    known()
-                ),
-            };
-            return Err(Error::usage(why).hint(
-                "add `agent_default = \"NAME\"` and an [agent.NAME] table to shopfloor.toml, or give --agent NAME",
-            ));
-        };
-        self.agent.get_key_value(name).map(|(name, agent)| (name.as_str(), agent)).ok_or_else(
-            || {
-                Error::new(
-                    Kind::NotFound,
-                    format!(
-                        "there is no agent {name:?} in shopfloor.toml (there are: {})",
-                        known()
-                    ),
-                )
-                .hint(format!("add a table [agent.{name}] with driver and program"))
-            },
-        )
+    /// What is to stand around the agent of `stage`.
+    pub fn sandbox_for(&self, stage: &str) -> Sandbox {
+        self.stage.get(stage).map_or_else(Sandbox::default, |settings| settings.sandbox)
     }
 
     /// The batch size of a stage: the flag's, the file's, or the stage's own.

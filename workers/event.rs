@@ -197,6 +197,24 @@ pub enum What {
         /// The stage's name.
         stage: String,
     },
+    /// An account is parked: nothing is begun with it.
+    Parked {
+        /// The account's name.
+        account: String,
+        /// The words of the fault.
+        fault: String,
+        /// Unix seconds at which it goes on by itself; without one a person has to say so.
+        until: Option<u64>,
+        /// How that is told.
+        told: String,
+        /// What was seen.
+        why: String,
+    },
+    /// A parked account works again.
+    Unparked {
+        /// The account's name.
+        account: String,
+    },
     /// A dead worker's order is ready again.
     Recovered {
         /// The order.
@@ -229,6 +247,7 @@ impl What {
             self,
             Self::Buried { .. }
                 | Self::Paused { .. }
+                | Self::Parked { .. }
                 | Self::Warning { .. }
                 | Self::Refused { .. }
                 | Self::Disturbed { .. }
@@ -318,6 +337,10 @@ impl fmt::Display for What {
                 write!(f, "the {stage} stage pauses for {secs} s: {why}. What to do: {mend}")
             }
             Self::Resumed { stage } => write!(f, "the {stage} stage works again"),
+            Self::Parked { told, why, .. } => {
+                write!(f, "the account {told}: nothing is begun with it ({why})")
+            }
+            Self::Unparked { account } => write!(f, "the account {account} works again"),
             Self::Recovered { order, worker, class } => {
                 write!(f, "{order}: ready again: worker {worker} died with it ({class})")
             }

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::verdict::Testimony;
 
+mod fault;
+
+pub use fault::{Action, Fault};
+
 /// The four classes of failure. The class decides who is charged and what happens next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -38,11 +42,15 @@ impl fmt::Display for Class {
     }
 }
 
-/// One failure: its class, what shows it, and when it will pass if that is known.
+/// One failure: what it is, what is done about it, what shows it, and when it will pass if that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
+    /// Its row in the table.
+    pub fault: Fault,
     /// Who is charged.
     pub class: Class,
+    /// What is done about it.
+    pub action: Action,
     /// The evidence: the field or text it was read from. One line.
     pub evidence: String,
     /// Unix seconds at which it passes by itself (a usage limit's reset), when that was said.
@@ -52,14 +60,23 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of `class` that ends the session.
-    pub fn ends_session(class: Class, evidence: impl Into<String>) -> Self {
-        Self { class, evidence: evidence.into(), until: None, session_over: true }
+    /// A failure as the table answers it. `proven`: see [`Fault::answer`].
+    pub fn of(fault: Fault, proven: bool, evidence: impl Into<String>) -> Self {
+        let (action, class) = fault.answer(proven);
+        let session_over = action.ends_session();
+        Self { fault, class, action, evidence: evidence.into(), until: None, session_over }
     }
 
-    /// A failure of one turn; the session can go on.
-    pub fn of_turn(class: Class, evidence: impl Into<String>) -> Self {
-        Self { class, evidence: evidence.into(), until: None, session_over: false }
+    /// The same where the session is over, whatever the table says.
+    #[must_use]
+    pub fn over(self) -> Self {
+        Self { session_over: true, ..self }
+    }
+
+    /// The same where the session goes on, whatever the table says.
+    #[must_use]
+    pub fn of_turn(self) -> Self {
+        Self { session_over: false, ..self }
     }
 }
 

@@ -35,6 +35,9 @@ pub struct WorkerStatus {
     pub idle: bool,
     /// True when its agent is a simulation.
     pub simulated: bool,
+    /// What stands around its agent: `bwrap`, `landlock`, `none` or `simulated`. Empty where that is not known.
+    #[serde(default)]
+    pub sandbox: String,
     /// Its batch size.
     pub batch: usize,
     /// Orders it has moved on since it started.
@@ -90,6 +93,11 @@ impl Floor {
     /// `sessions/<sid>/`.
     pub fn session(&self, session: &SessionId) -> PathBuf {
         self.root.join("sessions").join(session.as_str())
+    }
+
+    /// `homes/<name>`: the HOME of a worker's agent behind walls.
+    pub fn home(&self, name: &str) -> PathBuf {
+        self.root.join("homes").join(name)
     }
 
     /// `archive/`: finished orders, moved whole.

@@ -22,8 +22,10 @@ pub mod secrets;
 pub mod config;
 pub mod floor;
 pub mod process;
+pub mod sandbox;
 pub mod ourselves;
 pub mod permits;
+pub mod accounts;
 
 // Pure decisions.
 pub mod plan;
@@ -35,6 +37,7 @@ pub mod import;
 pub mod queue;
 pub mod lifecycle;
 pub mod agent;
+pub mod ledger;
 pub mod workspace;
 pub mod gate;
 pub mod event;

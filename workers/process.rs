@@ -1,42 +1,35 @@
-//! The only room that starts processes: own group, cleared environment, a limit, output somewhere, polite then firm.
+//! The only room that starts processes: cleared environment, a limit, output somewhere, polite then firm.
 //!
-//! Every process we start carries a cookie in its environment, `SHOPFLOOR_COOKIE=<worker>/<session>`. What a dead
-//! worker left behind is found by it: killing a process group is not enough, since agents start each shell command in
-//! a session of its own. A process that clears its environment *and* loses its parents escapes this; a sandbox is the
-//! answer to that.
+//! What runs an agent's or a repository's code is kept by the [`shim`]: nothing of it outlives the program, the worker or
+//! the shim itself. What else we start (git, a question for a version) has a process group of its own. Every process
+//! carries a cookie in its environment besides, `SHOPFLOOR_COOKIE=<worker>/<session>`, by which what a dead worker left
+//! is found by whoever comes next.
 
+use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
-
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal};
-use tokio::io::AsyncWriteExt as _;
-
-use crate::awake;
-use crate::error::{Error, Kind, Result};
-use crate::stop::Stop;
 
 mod capture;
 mod ended;
+mod fence;
 mod nicely;
+mod run;
+mod running;
+mod start;
 mod tail;
 mod tree;
+pub mod shim;
 pub use capture::Captured;
 pub use ended::Ended;
-use nicely::nicely;
-use tail::Tail;
-use tree::Family;
+pub use fence::Fence;
+pub use run::Ran;
+pub use running::Running;
+pub(crate) use shim::leave_daemon;
 pub use tree::{carrying, end_all, start_time};
 
 /// The variable that marks everything we started.
 pub const COOKIE: &str = "SHOPFLOOR_COOKIE";
-
-/// How long what was told to end may take.
-const FIRM: Duration = Duration::from_secs(2);
 
 /// Variables a child may inherit. Everything else it is given by name or not at all.
 const INHERITED: [&str; 17] = [
@@ -79,6 +72,22 @@ pub struct Program {
     pub cookie: String,
     /// True when it gives way to everything else on the machine (`nice`).
     pub gives_way: bool,
+    /// True when nothing that it starts may outlive it, the worker or the shim: it is started by the [`shim`].
+    pub kept: bool,
+    /// What it is confined by.
+    pub wall: Wall,
+}
+
+/// What a program is confined by. Whatever it is, its program is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Wall {
+    /// Nothing.
+    #[default]
+    None,
+    /// Another program that makes a sandbox and runs what follows its arguments in it.
+    Sandbox(Vec<OsString>),
+    /// The kernel's own rules, which the shim takes on before it becomes the program.
+    Fence(Fence),
 }
 
 impl Program {
@@ -94,6 +103,8 @@ impl Program {
             env: BTreeMap::new(),
             cookie: cookie.to_owned(),
             gives_way: false,
+            kept: false,
+            wall: Wall::None,
         })
     }
 
@@ -101,6 +112,13 @@ impl Program {
     #[must_use]
     pub fn giving_way(mut self) -> Self {
         self.gives_way = true;
+        self
+    }
+
+    /// The same, kept by the shim.
+    #[must_use]
+    pub fn kept(mut self) -> Self {
+        self.kept = true;
         self
     }
 
@@ -117,242 +135,16 @@ impl Program {
         let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
         shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
     }
-
-    fn command(&self) -> tokio::process::Command {
-        let mut command = tokio::process::Command::new(&self.program);
-        command.args(&self.args).current_dir(&self.dir).env_clear();
-        command.envs(inherited()).envs(&self.env).env(COOKIE, &self.cookie).process_group(0);
-        command
-    }
-
-    fn spawn(&self, mut command: tokio::process::Command) -> Result<tokio::process::Child> {
-        let started = if self.gives_way { nicely(&mut command) } else { command.spawn() };
-        started.map_err(|error| {
-            let name = self.program.to_string_lossy();
-            let missing = error.kind() == std::io::ErrorKind::NotFound;
-            let hint = if missing && !self.dir.is_dir() {
-                format!("its working folder {} is gone", self.dir.display())
-            } else if missing {
-                format!("install {name}, or correct its name in shopfloor.toml")
-            } else if is_too_much(&error) {
-                "the machine can start nothing more: look at the limit of processes (ulimit -u) and at memory"
-                    .to_owned()
-            } else {
-                format!("check that {name} is a program this machine can run")
-            };
-            Error::new(Kind::Environment, format!("failed to start {name}"))
-                .caused_by(error)
-                .hint(hint)
-        })
-    }
-
-    /// Starts it with its three streams as pipes, for a conversation. It dies with the returned value.
-    pub fn converse(&self) -> Result<Running> {
-        let mut command = self.command();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = self.spawn(command)?;
-        let group = Group::of(&child);
-        Ok(Running { child, group, cookie: self.cookie.clone(), ended: false })
-    }
-
-    /// Runs it to its end. Output of both streams is kept in the order it came, the last `keep` bytes of it.
-    /// Whatever it leaves running is killed. An error means that it could not be started.
-    pub async fn run(
-        &self,
-        input: &[u8],
-        limit: Duration,
-        keep: usize,
-        stop: &Stop,
-    ) -> Result<Ran> {
-        let begun = Instant::now();
-        let failed = |error: std::io::Error| {
-            Error::new(Kind::Environment, "failed to make a pipe").caused_by(error)
-        };
-        let (reader, writer) = std::io::pipe().map_err(failed)?;
-        let mut command = self.command();
-        command.stdout(writer.try_clone().map_err(failed)?).stderr(writer);
-        command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
-        let mut child = self.spawn(command)?;
-        let group = Group::of(&child);
-        let fd = OwnedFd::from(reader);
-        let mut output = tokio::net::unix::pipe::Receiver::from_owned_fd(fd).map_err(failed)?;
-        let mut stdin = child.stdin.take();
-        let mut tail = Tail::new(keep);
-        let feed = async {
-            if let Some(pipe) = &mut stdin {
-                // A child that does not read its input is its own affair.
-                drop(pipe.write_all(input).await);
-            }
-            stdin = None;
-        };
-        let ended = {
-            let drain = tail.read_all(&mut output);
-            tokio::pin!(drain, feed);
-            let (mut fed, mut drained) = (false, false);
-            let timer = awake::sleep(limit);
-            tokio::pin!(timer);
-            loop {
-                tokio::select! {
-                    status = child.wait() => break Ended::of(&status),
-                    () = &mut timer => break Ended::TimedOut,
-                    () = stop.now_asked() => break Ended::Stopped,
-                    () = &mut feed, if !fed => fed = true,
-                    () = &mut drain, if !drained => drained = true,
-                }
-            }
-        };
-        let family = match ended {
-            Ended::TimedOut | Ended::Stopped => Some(family(&self.cookie).await),
-            Ended::Exit(_) | Ended::Signal(_) => None,
-        };
-        group.kill();
-        drop(child.wait().await);
-        if let Some(family) = family {
-            drop(tokio::task::spawn_blocking(move || family.end(FIRM)).await);
-        }
-        // The rest of what it printed; a grandchild outside the group may hold the pipe open for ever.
-        drop(tokio::time::timeout(Duration::from_secs(1), tail.read_all(&mut output)).await);
-        Ok(Ran { ended, output: tail.kept(), dropped: tail.dropped, took: begun.elapsed() })
-    }
-}
-
-/// True when there is no room for one more process.
-fn is_too_much(error: &std::io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::AGAIN | Errno::NOMEM))
-}
-
-/// A program that ran to its end.
-#[derive(Debug, Clone)]
-pub struct Ran {
-    /// How it ended.
-    pub ended: Ended,
-    /// What it printed on both streams: the last bytes of it.
-    pub output: Vec<u8>,
-    /// Bytes that came before those and were dropped.
-    pub dropped: u64,
-    /// How long it took.
-    pub took: Duration,
-}
-
-impl Ran {
-    /// True when it ended by itself with code 0.
-    pub fn ok(&self) -> bool {
-        self.ended == Ended::Exit(0)
-    }
-
-    /// Its output as text; what is not UTF-8 is replaced.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.output).into_owned()
-    }
-}
-
-/// A process we talk to. Dropping it kills its group and everything that carries its cookie.
-#[derive(Debug)]
-pub struct Running {
-    /// The process and its pipes.
-    pub child: tokio::process::Child,
-    group: Group,
-    cookie: String,
-    ended: bool,
-}
-
-impl Running {
-    /// Kills its process group and returns at once; `child.wait()` then tells the end. What stands outside the
-    /// group is for [`Running::end`].
-    pub fn kill_group(&self) {
-        self.group.kill();
-    }
-
-    /// Ends it: close its input and wait `grace`, then TERM, then KILL, then whatever else carries its cookie.
-    /// Says how it ended and how many processes outlived it (they are dead now).
-    pub async fn end(self, grace: Duration) -> (Ended, usize) {
-        let family = family(&self.cookie).await;
-        self.end_with(family, grace).await
-    }
-
-    async fn end_with(mut self, family: Family, grace: Duration) -> (Ended, usize) {
-        drop(self.child.stdin.take());
-        let mut ended = tokio::time::timeout(grace, self.child.wait())
-            .await
-            .ok()
-            .map(|status| Ended::of(&status));
-        if ended.is_none() {
-            self.group.signal(Signal::TERM);
-            ended =
-                tokio::time::timeout(FIRM, self.child.wait()).await.ok().map(|_| Ended::Stopped);
-        }
-        self.group.kill();
-        let ended = match ended {
-            Some(ended) => ended,
-            None => {
-                drop(self.child.wait().await);
-                Ended::Stopped
-            }
-        };
-        let cookie = self.cookie.clone();
-        let left = tokio::task::spawn_blocking(move || {
-            let left = carrying(&cookie).len();
-            end_all(&cookie, Duration::from_secs(10));
-            left + family.end(FIRM)
-        });
-        let left = left.await.unwrap_or(0);
-        self.ended = true;
-        (ended, left)
-    }
-
-    /// Kills it and everything that carries its cookie, at once.
-    pub async fn kill(self) -> (Ended, usize) {
-        let family = family(&self.cookie).await;
-        self.group.kill();
-        self.end_with(family, Duration::ZERO).await
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.group.kill();
-            end_all(&self.cookie, Duration::from_secs(2));
-        }
-    }
-}
-
-async fn family(cookie: &str) -> Family {
-    let cookie = cookie.to_owned();
-    let looked = tokio::task::spawn_blocking(move || Family::of(&cookie));
-    looked.await.unwrap_or_else(|_| Family::none())
-}
-
-/// A process group that dies with this value.
-#[derive(Debug)]
-struct Group(Option<Pid>);
-
-impl Group {
-    fn of(child: &tokio::process::Child) -> Self {
-        Self(child.id().and_then(|id| Pid::from_raw(id as i32)))
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.0 {
-            // A group that is gone is what we want.
-            let _gone = rustix::process::kill_process_group(pid, signal);
-        }
-    }
-
-    fn kill(&self) {
-        self.signal(Signal::KILL);
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
     use super::*;
+    use crate::error::Kind;
+    use crate::stop::Stop;
 
     fn sh(script: &str, cookie: &str) -> Program {
         let argv = ["sh", "-c", script].map(str::to_owned);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::check::{Check, GateReport};
 use crate::config::Limits;
-use crate::failure::{Class, Failure, TurnEnd};
+use crate::failure::{Action, Class, Failure, Fault, TurnEnd};
 use crate::history::History;
 use crate::stage::{Pipeline, Stage};
 use crate::state::State;
@@ -32,6 +32,8 @@ pub struct Case<'a> {
     pub gates: &'a [GateReport],
     /// Fix turns that are left in a session that is still warm.
     pub fix_turns: u32,
+    /// Turns for nothing but a missing result that are left in a session that is still warm.
+    pub repairs: u32,
     /// The order ran alone.
     pub alone: bool,
     /// Unix seconds.
@@ -58,6 +60,11 @@ pub enum Ruling {
         /// What it found.
         findings: String,
     },
+    /// The turn's end is no result, and the session is warm: the agent gets one more turn for the result alone.
+    Repair {
+        /// What there was instead.
+        why: String,
+    },
     /// It goes back, or stays, by the fault of the work; it counts.
     SendBack {
         /// Where to; the state in which its stage works when it stays.
@@ -77,7 +84,7 @@ pub enum Ruling {
         why: String,
         /// Unix seconds before which nobody takes it.
         due: Option<u64>,
-        /// Set when the whole stage must pause.
+        /// Set when the whole stage, or everybody with this account, must pause.
         trouble: Option<Trouble>,
     },
     /// It is given up.
@@ -98,6 +105,17 @@ pub struct Trouble {
     pub mend: String,
     /// Unix seconds at which it passes by itself, when that was said.
     pub until: Option<u64>,
+    /// Whom it keeps from working.
+    pub whose: Whose,
+}
+
+/// Whom a trouble keeps from working.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The stage: its breaker opens.
+    Stage,
+    /// Every stage that uses the account: it is parked because of this fault.
+    Account(Fault),
 }
 
 /// Decides one case.
@@ -105,7 +123,7 @@ pub fn rule(case: &Case<'_>) -> Ruling {
     match case.said {
         TurnEnd::Failed(failure) => failed(case, failure),
         TurnEnd::Silent(instead) => {
-            stay(case, &format!("the agent gave no result that counts: {instead}"), "")
+            repair_or(case, format!("the agent gave no result that counts: {instead}"))
         }
         TurnEnd::Testified(said) => match said.verdict {
             Verdict::Blocked => stay(case, &format!("the agent is blocked: {}", said.why), ""),
@@ -120,20 +138,61 @@ pub fn rule(case: &Case<'_>) -> Ruling {
     }
 }
 
+/// What becomes of an order whose turn failed. What becomes of its session is [`Failure::session_over`], and who pauses is
+/// in the trouble.
 fn failed(case: &Case<'_>, failure: &Failure) -> Ruling {
+    match failure.action {
+        Action::Retry | Action::StopStage => {
+            let mend = "it is tried again by itself; `shopfloor status` shows when".to_owned();
+            outage(case, failure.evidence.clone(), mend)
+        }
+        Action::WaitUntil | Action::AskPerson => wait_until(failure),
+        Action::RepairOnce => repair_or(case, failure.evidence.clone()),
+        Action::ChargeOrder if failure.fault == Fault::OrderBudget => Ruling::Bury {
+            why: failure.evidence.clone(),
+            feedback: "Raise its budget in shopfloor.toml, or make smaller orders of it; then `shopfloor retry`."
+                .to_owned(),
+        },
+        Action::SplitBatch | Action::FreshSession | Action::ChargeOrder => charge(case, failure),
+    }
+}
+
+/// Nobody is charged, and the order does not rest: it is the account (or the stage's day) that has to wait, or a person
+/// who has to act.
+fn wait_until(failure: &Failure) -> Ruling {
+    let whose = match failure.fault.is_the_accounts() {
+        true => Whose::Account(failure.fault),
+        false => Whose::Stage,
+    };
+    let mend = match failure.action {
+        Action::AskPerson => "mend the login or the bill, then `shopfloor resume`",
+        _ => "it goes on by itself; `shopfloor status` shows when",
+    };
+    let trouble = Trouble {
+        why: failure.evidence.clone(),
+        mend: mend.to_owned(),
+        until: failure.until,
+        whose,
+    };
     let why = failure.evidence.clone();
-    let give_back =
-        |class, due, trouble| Ruling::GiveBack { class, why: why.clone(), due, trouble };
+    Ruling::GiveBack { class: Class::Env, why, due: None, trouble: Some(trouble) }
+}
+
+/// One more turn for the result alone, if there is one left; else the order is charged.
+fn repair_or(case: &Case<'_>, why: String) -> Ruling {
+    match case.repairs {
+        0 => stay(case, &why, ""),
+        _ => Ruling::Repair { why },
+    }
+}
+
+fn charge(case: &Case<'_>, failure: &Failure) -> Ruling {
+    let why = failure.evidence.clone();
+    let give_back = |class, due| Ruling::GiveBack { class, why: why.clone(), due, trouble: None };
     match failure.class {
         Class::Work => stay(case, &why, ""),
-        Class::Lost => give_back(Class::Lost, None, None),
-        Class::Env => {
-            let mend = "it is tried again by itself; `shopfloor status` shows when".to_owned();
-            let trouble = Trouble { why: why.clone(), mend, until: failure.until };
-            // A limit with a time of its own is nobody's in particular.
-            let due = failure.until.is_none().then(|| outage_over(case));
-            give_back(Class::Env, due, Some(trouble))
-        }
+        Class::Lost => give_back(Class::Lost, None),
+        Class::Env => give_back(Class::Env, Some(outage_over(case))),
         Class::Crash => {
             let before = crashes(case.history, case.now);
             let counted = before + usize::from(case.alone && case.history.suspect);
@@ -141,7 +200,7 @@ fn failed(case: &Case<'_>, failure: &Failure) -> Ruling {
                 let why = format!("{counted} crashes while it ran alone; the last: {why}");
                 return Ruling::Bury { why, feedback: String::new() };
             }
-            give_back(Class::Crash, Some(case.now + wait(case, before)), None)
+            give_back(Class::Crash, Some(case.now + wait(case, before)))
         }
     }
 }
@@ -171,7 +230,7 @@ fn gated(case: &Case<'_>) -> Ruling {
 /// itself rests as long and longer each time, so that another one finds out whether the stage works again. Else an order
 /// that is the only one to fail would be tried first for ever, and keep its whole stage from working.
 pub fn outage(case: &Case<'_>, why: String, mend: String) -> Ruling {
-    let trouble = Some(Trouble { why: why.clone(), mend, until: None });
+    let trouble = Some(Trouble { why: why.clone(), mend, until: None, whose: Whose::Stage });
     Ruling::GiveBack { class: Class::Env, why, due: Some(outage_over(case)), trouble }
 }
 
@@ -245,6 +304,7 @@ mod tests {
             verdict,
             why: "words".to_owned(),
             artifacts: Vec::new(),
+            denied: String::new(),
         })
     }
 
@@ -263,6 +323,7 @@ mod tests {
         match ruling {
             Ruling::Advance { to, .. } => format!("advance to {to}"),
             Ruling::FixTurn { .. } => "fix turn".to_owned(),
+            Ruling::Repair { .. } => "repair turn".to_owned(),
             Ruling::SendBack { to, due, .. } => {
                 format!(
                     "work: to {to}{}",
@@ -272,19 +333,25 @@ mod tests {
             Ruling::GiveBack { class, due, trouble, .. } => format!(
                 "{class}: given back{}{}",
                 due.map_or(String::new(), |at| format!(", rests {at} s")),
-                if trouble.is_some() { ", stage pauses" } else { "" }
+                match trouble.as_ref().map(|trouble| trouble.whose) {
+                    None => "",
+                    Some(Whose::Stage) => ", stage pauses",
+                    Some(Whose::Account(_)) => ", account is parked",
+                }
             ),
             Ruling::Bury { why, .. } => format!("FAILED: {why}"),
         }
     }
 
+    /// Its name, how the turn ended, the gates, and the turns that are left for a fix or a repair.
     type Scene = (&'static str, TurnEnd, Vec<GateReport>, u32);
 
     fn scenes() -> Vec<Scene> {
         let red = || report(Check::fail("red"));
         let earlier = || GateReport { goes_back: true, ..red() };
         let done = || testified(Verdict::Done);
-        let failed = |class| TurnEnd::Failed(Failure::ends_session(class, "e"));
+        let failed = |fault| TurnEnd::Failed(Failure::of(fault, false, "e"));
+        let silent = || TurnEnd::Silent("exit 0".to_owned());
         vec![
             ("done, all green", done(), vec![report(Check::pass("ok"))], 1),
             ("done, a gate red, fix turn left", done(), vec![red()], 1),
@@ -293,11 +360,12 @@ mod tests {
             ("done, could not run", done(), vec![report(Check::could_not_run("w", "m"))], 1),
             ("needs_work", testified(Verdict::NeedsWork), Vec::new(), 1),
             ("blocked", testified(Verdict::Blocked), Vec::new(), 1),
-            ("silent", TurnEnd::Silent("exit 0".to_owned()), Vec::new(), 1),
-            ("work failure", failed(Class::Work), Vec::new(), 1),
-            ("crash", failed(Class::Crash), Vec::new(), 1),
-            ("env", failed(Class::Env), Vec::new(), 1),
-            ("lost", failed(Class::Lost), Vec::new(), 1),
+            ("silent, repair left", silent(), Vec::new(), 1),
+            ("silent, none left", silent(), Vec::new(), 0),
+            ("refusal", failed(Fault::Refusal), Vec::new(), 1),
+            ("process ended", failed(Fault::Ended), Vec::new(), 1),
+            ("set-up", failed(Fault::SetUp), Vec::new(), 1),
+            ("interrupted", failed(Fault::Interrupted), Vec::new(), 1),
         ]
     }
 
@@ -339,6 +407,7 @@ mod tests {
                         said: &said,
                         gates: &gates,
                         fix_turns,
+                        repairs: fix_turns,
                         alone: history.suspect,
                         now: 0,
                         chance: 0.5,
@@ -346,6 +415,42 @@ mod tests {
                     table.push_str(&format!("{scene:<34} {}\n", shown(&rule(&case))));
                 }
             }
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn what_becomes_of_an_order_at_every_fault() {
+        let pipeline = pipeline();
+        let (limits, history) = (Limits::default(), History::default());
+        let mut table = String::new();
+        for fault in Fault::ALL {
+            let told = |proven, repairs| {
+                let said = TurnEnd::Failed(Failure::of(fault, proven, "e"));
+                let case = Case {
+                    pipeline: &pipeline,
+                    stage: &pipeline.stages()[2],
+                    history: &history,
+                    limits: &limits,
+                    said: &said,
+                    gates: &[],
+                    fix_turns: 1,
+                    repairs,
+                    alone: false,
+                    now: 0,
+                    chance: 0.5,
+                };
+                shown(&rule(&case))
+            };
+            let (first, later, last) = (told(false, 1), told(true, 1), told(true, 0));
+            table.push_str(&format!("{fault:<24}{first}"));
+            if later != first {
+                table.push_str(&format!("; later: {later}"));
+            }
+            if last != later {
+                table.push_str(&format!("; no repair left: {last}"));
+            }
+            table.push('\n');
         }
         insta::assert_snapshot!(table);
     }

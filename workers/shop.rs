@@ -3,22 +3,57 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::accounts::{Accounts, Entry, Parked, Probe};
 use crate::agent::Agent;
 use crate::brief::Prompts;
 use crate::config::Config;
+use crate::error::{Error, Result};
 use crate::event::What;
 use crate::floor::{self, Floor, WorkerStatus};
 use crate::gate::Gates;
 use crate::holder::SessionId;
+use crate::ledger::Ledger;
 use crate::order::OrderId;
 use crate::papers::Papers;
 use crate::permits::{Permits, Who};
 use crate::queue::{Enlisted, Queue};
+use crate::sandbox::Standing;
 use crate::stage::{Pipeline, Stage, Tree};
 use crate::state::State;
 use crate::survey::{Bounds, Survey};
 use crate::teller::Teller;
 use crate::workspace::Workspace;
+
+/// An agent that works for the stage.
+#[derive(Debug)]
+pub struct Hired {
+    /// The agent.
+    pub agent: Arc<dyn Agent>,
+    /// The account it uses.
+    pub account: String,
+    /// A person says when the account goes on after a usage limit.
+    pub by_hand: bool,
+}
+
+impl Hired {
+    /// `claude`, or `claude:work` where the account has a name of its own.
+    pub fn shown(&self) -> String {
+        match self.agent.name() {
+            name if name == self.account => name.to_owned(),
+            name => format!("{name}:{}", self.account),
+        }
+    }
+}
+
+/// Whether there is an agent for a session.
+#[derive(Debug)]
+#[must_use]
+pub enum Hiring {
+    /// This one of the stage's agents; where its account has to be tried, with the right to do so.
+    With(usize, Option<Probe>),
+    /// The accounts of all of them are parked; this one goes on first.
+    Parked(Parked),
+}
 
 /// A worker's things. Shared by reference; nothing in it changes.
 #[derive(Debug)]
@@ -39,8 +74,16 @@ pub struct Shop {
     pub workspace: Workspace,
     /// The gates.
     pub gates: Gates,
-    /// The agent.
-    pub agent: Arc<dyn Agent>,
+    /// The agents, at least one: a later one works only while the accounts before it are parked.
+    pub agents: Vec<Hired>,
+    /// Accounts that are parked.
+    pub accounts: Accounts,
+    /// What was used.
+    pub ledger: Ledger,
+    /// What stands around it.
+    pub standing: Standing,
+    /// The HOME of the agent behind walls, kept from session to session.
+    pub home: PathBuf,
     /// Tells events.
     pub teller: Teller,
     /// What planning sees of the floor.
@@ -108,6 +151,40 @@ impl Shop {
         free.into_iter().min_by_key(|(free, _)| *free).unwrap_or((u64::MAX, &self.folder))
     }
 
+    /// True when the work of any of its agents is simulated.
+    pub fn simulated(&self) -> bool {
+        self.agents.iter().any(|hired| hired.agent.simulated())
+    }
+
+    /// The agents as they are told: `claude:work, codex`.
+    pub fn agents_shown(&self) -> String {
+        self.agents.iter().map(Hired::shown).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The first agent whose account is open, or may be tried.
+    pub fn hire(&self) -> Result<Hiring> {
+        let now = floor::unix_now();
+        let mut first: Option<Parked> = None;
+        for (at, hired) in self.agents.iter().enumerate() {
+            match self.accounts.enter(&hired.account, now)? {
+                Entry::Open => return Ok(Hiring::With(at, None)),
+                Entry::Probe(probe) => return Ok(Hiring::With(at, Some(probe))),
+                Entry::Shut(parked) => first = Some(sooner(first, parked)),
+            }
+        }
+        first.map(Hiring::Parked).ok_or_else(|| Error::usage("the stage has no agent"))
+    }
+
+    /// How its accounts are parked, when all of them are: the one that goes on first.
+    pub fn parked(&self) -> Option<Parked> {
+        let now = floor::unix_now();
+        let mut first = None;
+        for hired in &self.agents {
+            first = Some(sooner(first, self.accounts.shut(&hired.account, now)?));
+        }
+        first
+    }
+
     /// Live, idle workers of this stage other than this one.
     pub fn idle_others(&self) -> usize {
         let idle = self.floor.statuses().into_iter().filter(|status| {
@@ -117,6 +194,15 @@ impl Shop {
                 && self.queue.lives(&status.worker).unwrap_or(false)
         });
         idle.count()
+    }
+}
+
+/// Whichever goes on first; one that waits for a person is last.
+fn sooner(one: Option<Parked>, two: Parked) -> Parked {
+    let at = |parked: &Parked| parked.until.unwrap_or(u64::MAX);
+    match one {
+        Some(one) if at(&one) <= at(&two) => one,
+        _ => two,
     }
 }
 
@@ -139,7 +225,8 @@ impl Board {
             held: Vec::new(),
             doing: "starting".to_owned(),
             idle: false,
-            simulated: shop.agent.simulated(),
+            simulated: shop.simulated(),
+            sandbox: shop.standing.word().to_owned(),
             batch: shop.batch,
             advanced: 0,
             sessions: 0,

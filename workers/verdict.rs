@@ -48,6 +48,9 @@ pub struct Testimony {
     /// Files it left on the order's desk.
     #[serde(default)]
     pub artifacts: Vec<String>,
+    /// What it was not allowed to do, and what became of the work without it. Empty when nothing was denied.
+    #[serde(default)]
+    pub denied: String,
 }
 
 /// Why a result does not count.
@@ -92,6 +95,12 @@ impl Testimony {
         let said: Self = serde_json::from_slice(bytes)
             .map_err(|error| Refusal::Unreadable(error.to_string()))?;
         said.check(order, generation, nonce)
+    }
+
+    /// True when tool calls that were not allowed are no reason to doubt it: it says what became of the work without
+    /// them, or it does not say that the work is done.
+    pub fn explains_denials(&self) -> bool {
+        self.verdict != Verdict::Done || !self.denied.trim().is_empty()
     }
 
     /// Checks a result that is already parsed.

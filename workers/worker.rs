@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::accounts::Parked;
 use crate::batch::{self, Door, Outcome, PassedOver, Picked};
-use crate::config::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
 use crate::failure::Class;
@@ -14,11 +14,16 @@ use crate::permits::{PermitBell, Permits};
 use crate::process;
 use crate::queue::{Bell, Recovered};
 use crate::retention;
-use crate::ruling::{Trouble, backoff};
+use crate::ruling::{Trouble, Whose, backoff};
+use crate::sandbox::Standing;
 use crate::secrets;
 use crate::shop::{Board, Shop};
 use crate::stop::Stop;
 use crate::survey::Wants;
+
+mod pauses;
+
+use pauses::{next_size, pause_secs};
 
 /// How often an idle worker looks for dead ones.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
@@ -51,6 +56,8 @@ pub enum Ended {
     Done,
     /// There was nothing to do at all.
     NothingToDo,
+    /// A usage limit lasts longer than we are to wait. The orders stay where they are.
+    LimitTooLong,
     /// Told to stop at once.
     Interrupted,
 }
@@ -61,10 +68,15 @@ pub async fn run(shop: &Arc<Shop>, until: Until, stop: &Stop) -> Result<Ended> {
     board.show(|_| {});
     shop.tell(What::Started {
         stage: shop.stage.name.to_owned(),
-        agent: shop.agent.name().to_owned(),
+        agent: shop.agents_shown(),
         batch: shop.batch,
-        simulated: shop.agent.simulated(),
+        simulated: shop.simulated(),
     });
+    if let Standing::Open(why) = &shop.standing {
+        shop.warn(format!(
+            "no sandbox stands around the agent of this stage: it may write wherever you may ({why})"
+        ));
+    }
     let mut floor = Worker {
         shop,
         bell: shop.queue.bell(shop.stage.takes)?,
@@ -78,6 +90,8 @@ pub async fn run(shop: &Arc<Shop>, until: Until, stop: &Stop) -> Result<Ended> {
         pause_told: None,
         untidy: false,
         warned: None,
+        parked_told: None,
+        fewer: None,
     };
     let ended = floor.work(&mut board, until, stop).await;
     let status = &board.status;
@@ -119,6 +133,10 @@ struct Worker<'a> {
     untidy: bool,
     /// The warning that was told last: it is told once, not at every poll.
     warned: Option<String>,
+    /// How the stage's accounts are parked, as it was told.
+    parked_told: Option<String>,
+    /// The most weight of the next session, after one whose context was full.
+    fewer: Option<usize>,
 }
 
 impl Worker<'_> {
@@ -145,6 +163,7 @@ impl Worker<'_> {
                 {
                     return Ok(if batches == 0 { Ended::NothingToDo } else { Ended::Done });
                 }
+                Ok(None) if self.limit_too_long() => return Ok(Ended::LimitTooLong),
                 Ok(None) => {
                     self.rest(board, stop).await;
                     continue;
@@ -232,7 +251,7 @@ impl Worker<'_> {
             }
             // One order finds out whether the stage works again.
             Some(_) => 1,
-            None => shop.batch,
+            None => self.fewer.unwrap_or(shop.batch),
         };
         let session = SessionId::fresh();
         let (most, bounds) = (usize::MAX, Some(&shop.bounds));
@@ -258,6 +277,23 @@ impl Worker<'_> {
         Ok(Some(picked))
     }
 
+    /// True when all accounts of the stage are parked for longer than we are to wait, which is told.
+    fn limit_too_long(&self) -> bool {
+        let Some(most) = self.shop.config.limits.max_limit_wait else { return false };
+        let Some(parked) = self.shop.parked() else { return false };
+        let Some(secs) = parked.until.map(|until| until.saturating_sub(unix_now())) else {
+            return false;
+        };
+        if secs <= most.as_secs() {
+            return false;
+        }
+        let (stage, told) = (self.shop.stage.name, parked.told());
+        self.shop.warn(format!(
+            "the {stage} stage ends: the account {told}, and that is longer than max_limit_wait ({most:?}). Its orders stay where they are"
+        ));
+        true
+    }
+
     /// Says why nothing is taken, when it was another worker, or an earlier one, that found the stage unable to work.
     fn tell_pause(&mut self, breaker: &Breaker) {
         if self.pause_told.as_ref() == Some(&breaker.why) {
@@ -268,6 +304,15 @@ impl Worker<'_> {
         self.shop
             .warn(format!("the {stage} stage pauses for {secs} s more: {why}. What to do: {mend}"));
         self.pause_told = Some(why.clone());
+    }
+
+    /// Says once that nothing can be begun, when it was another worker that found the account's limit.
+    fn tell_parked(&mut self, parked: Option<&Parked>) {
+        let told = parked.map(Parked::told);
+        if let Some(told) = told.as_ref().filter(|told| self.parked_told.as_ref() != Some(*told)) {
+            self.shop.warn(format!("nothing is begun with the account {told}"));
+        }
+        self.parked_told = told;
     }
 
     fn warn_once(&mut self, error: &Error) {
@@ -283,15 +328,18 @@ impl Worker<'_> {
     }
 
     /// Sleeps until the bell rings, a while has passed, or somebody asks to stop.
-    async fn rest(&self, board: &mut Board, stop: &Stop) {
+    async fn rest(&mut self, board: &mut Board, stop: &Stop) {
         let limits = &self.shop.config.limits;
         let breaker = self.shop.floor.breaker(self.shop.stage.name);
         let pause = breaker.filter(|breaker| breaker.until > unix_now());
-        let doing = match (&pause, &self.warned) {
-            (Some(breaker), _) => format!("paused: {}", breaker.why),
-            (None, Some(warned)) => warned.clone(),
-            (None, None) if self.door.waits() => "waiting for a permit".to_owned(),
-            (None, None) => "waiting for orders".to_owned(),
+        let parked = self.shop.parked();
+        self.tell_parked(parked.as_ref());
+        let doing = match (&pause, &parked, &self.warned) {
+            (Some(breaker), ..) => format!("paused: {}", breaker.why),
+            (None, Some(parked), _) => parked.told(),
+            (None, None, Some(warned)) => warned.clone(),
+            (None, None, None) if self.door.waits() => "waiting for a permit".to_owned(),
+            (None, None, None) => "waiting for orders".to_owned(),
         };
         board.idle(&doing);
         let spread = limits.poll.mul_f64(0.8 + 0.4 * fastrand::f64());
@@ -349,7 +397,10 @@ impl Worker<'_> {
     /// Opens or closes the stage's breaker, as a batch has shown.
     fn learn(&mut self, outcome: &Outcome) -> Result<()> {
         let (floor, stage) = (&self.shop.floor, self.shop.stage.name);
-        if let Some(trouble) = &outcome.trouble {
+        self.fewer = next_size(self.fewer, outcome, self.shop.batch);
+        // An account was parked when the turn ended.
+        let of_stage = |trouble: &&Trouble| trouble.whose == Whose::Stage;
+        if let Some(trouble) = outcome.trouble.as_ref().filter(of_stage) {
             let count = floor.breaker(stage).map_or(0, |breaker| breaker.count) + 1;
             let limits = &self.shop.config.limits;
             let secs = pause_secs(limits, trouble, count, unix_now(), fastrand::f64());
@@ -420,44 +471,5 @@ fn may_pass(error: &Error) -> bool {
             true
         }
         Kind::Usage | Kind::NotFound | Kind::AlreadyRunning | Kind::Unfit => false,
-    }
-}
-
-/// How long a stage pauses: doubling from `limits.breaker` to `limits.breaker_cap`, or until the time that was said. A time
-/// that has come and changed nothing is not believed a second time: it could be said at every try.
-fn pause_secs(limits: &Limits, trouble: &Trouble, count: u32, now: u64, chance: f64) -> u64 {
-    let doubled = |before: u32| {
-        backoff(limits.breaker, limits.breaker_cap, before as usize, chance).as_secs_f64().ceil()
-            as u64
-    };
-    match trouble.until {
-        // At most a week: a time beyond that is a mistake, and is asked again.
-        Some(until) if until > now => {
-            let least = if count > 1 { doubled(count - 2) } else { 1 };
-            (until - now).min(7 * 24 * 3600).max(least)
-        }
-        _ => doubled(count.saturating_sub(1)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_doubles_and_a_limits_own_time_wins() {
-        let limits = Limits::default();
-        let trouble = |until| Trouble { why: String::new(), mend: String::new(), until };
-        let secs = |until, count| pause_secs(&limits, &trouble(until), count, 1000, 0.5);
-        assert_eq!([secs(None, 1), secs(None, 2), secs(None, 30)], [30, 60, 1800]);
-        assert_eq!([secs(Some(1500), 1), secs(Some(1500), 5), secs(Some(1001), 1)], [500, 500, 1]);
-    }
-
-    #[test]
-    fn a_limit_that_is_always_just_over_is_not_asked_every_second() {
-        let limits = Limits::default();
-        let trouble = |until| Trouble { why: String::new(), mend: String::new(), until };
-        let secs = |until, count| pause_secs(&limits, &trouble(Some(until)), count, 1000, 0.5);
-        assert_eq!([secs(900, 1), secs(900, 3), secs(1001, 2), secs(1001, 4)], [30, 120, 30, 120]);
     }
 }

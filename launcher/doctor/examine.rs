@@ -14,6 +14,7 @@ use shopfloor::state::State;
 use shopfloor::workspace::{Branch, Workspace};
 
 use super::finding::{Finding, Weight};
+use super::sandbox::{self, Tried};
 use super::tools::{self, Tool};
 use super::worktrees::{self, Obstacle, Standing, Standings};
 use super::{folders, index, machine, orders, repository, workers};
@@ -29,6 +30,8 @@ pub(crate) struct Examined {
     pub(crate) findings: Vec<Finding>,
     /// The programs that are needed.
     pub(crate) tools: Vec<Tool>,
+    /// What could be done from inside the sandboxes that there are.
+    pub(crate) tried: Vec<Tried>,
     /// How many orders were looked at.
     pub(crate) orders: usize,
     /// How many workers live.
@@ -67,6 +70,9 @@ pub(crate) fn examine(place: &Place) -> Examined {
     of_machine(queue.as_deref(), &config, place, &mut seen);
     let (tools, findings) = tools::look(&config, place);
     seen.tools = tools;
+    seen.findings.extend(findings);
+    let (tried, findings) = sandbox::look(&config, place);
+    seen.tried = tried;
     seen.findings.extend(findings);
     // Of several that say the same, one.
     let mut told: Vec<Finding> = Vec::new();

@@ -12,6 +12,7 @@ mod worktrees;
 mod machine;
 mod repository;
 mod tools;
+mod sandbox;
 mod examine;
 mod mend;
 mod tell;

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::Outcome;
 use super::examine::Examined;
 use super::finding::{Finding, Weight};
+use super::sandbox::Tried;
 use crate::voice::{self, line};
 
 /// Tells it in words.
@@ -35,6 +36,9 @@ pub(crate) fn as_text(queue: &str, outcome: &Outcome) -> Result<()> {
             line(&finding.place, 300),
             told(&finding.mend)
         ))?;
+    }
+    for tried in &now.tried {
+        voice::result(format_args!("\n{}", tried.told()))?;
     }
     voice::result(format_args!("\n{}", looked_at(now)))
 }
@@ -82,6 +86,7 @@ pub(crate) fn as_json(queue: &str, outcome: &Outcome) -> Result<()> {
         "not_mended": failed,
         "orders": now.orders,
         "workers": now.workers,
+        "sandboxes": now.tried.iter().map(Tried::as_json).collect::<Vec<_>>(),
         "tools": tools.collect::<Vec<_>>(),
     }))
 }

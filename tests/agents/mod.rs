@@ -18,12 +18,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use shopfloor::agent::{self, Agent, Said, Session, SessionEnd, SessionPlan, Turn, Usage};
+use shopfloor::agent::{self, Agent, Caps, Said, Session, SessionEnd, SessionPlan, Turn, Usage};
 use shopfloor::brief::{self, Facts, Prompts, Setting};
 use shopfloor::config::{AgentConfig, DriverName};
 use shopfloor::failure::{Failure, TurnEnd};
 use shopfloor::holder::SessionId;
 use shopfloor::order::{OrderId, Request};
+use shopfloor::sandbox::Walls;
 use shopfloor::stages::STAGES;
 use shopfloor::verdict::Testimony;
 
@@ -36,25 +37,22 @@ struct Scene {
     folder: tempfile::TempDir,
     session: SessionId,
     config: AgentConfig,
+    caps: Caps,
+    walls: Option<Walls>,
 }
 
 impl Scene {
     /// An agent that is `program`, spoken to by `driver`.
     fn new(driver: DriverName, program: &str) -> Self {
+        // As in a worker: what is started is kept.
+        shopfloor::process::shim::stands_at(Path::new(env!("CARGO_BIN_EXE_shopfloor")));
         let folder = tempfile::tempdir().unwrap();
         for name in ["session", "work", "desks"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
-        let config = AgentConfig {
-            driver,
-            program: program.to_owned(),
-            args: Vec::new(),
-            model: None,
-            version: None,
-            env: BTreeMap::new(),
-            simulated: true,
-        };
-        Self { folder, session: SessionId::fresh(), config }
+        let config = AgentConfig { simulated: true, ..AgentConfig::new(driver, program) };
+        let caps = Caps::default();
+        Self { folder, session: SessionId::fresh(), config, caps, walls: None }
     }
 
     /// The simulator with this scenario, without its start-up cost.
@@ -156,6 +154,8 @@ impl Scene {
             brief: "The brief.".to_owned(),
             orders: orders.iter().map(|order| self.turn(stage, order)).collect(),
             folders: vec![self.path("work"), self.path("desks")],
+            caps: self.caps,
+            walls: self.walls.clone(),
         }
     }
 

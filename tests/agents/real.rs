@@ -4,15 +4,17 @@
 //! gets a fresh HOME and a made-up key, and every request goes to 127.0.0.1.
 
 use super::*;
-use shopfloor::failure::Class;
+use shopfloor::failure::{Class, Fault};
 
 mod anthropic;
 mod claude;
 mod codex;
 mod found;
+mod limit;
 mod model;
 mod responses;
 mod table;
+mod walled;
 
 use model::{Model, Reply};
 

@@ -23,6 +23,7 @@ fn status(stage: &str, worker: WorkerId) -> WorkerStatus {
         doing: "turn of a\u{1b}[2J".to_owned(),
         idle: false,
         simulated: true,
+        sandbox: "none".to_owned(),
         batch: 3,
         advanced: 7,
         sessions: 2,
@@ -38,6 +39,12 @@ fn status_shows_workers_dead_or_alive_and_what_is_simulated() {
     let queue = FileQueue::open(&scene.queue(""), Options::default()).unwrap();
     let enlisted = queue.enlist("implement").unwrap();
     floor.put_status(&status("implement", enlisted.worker.clone())).unwrap();
+    let told = scene.run(&["status"]).ended(0);
+    assert!(
+        told.out.contains("NO SANDBOX stands around the agent of stage implement"),
+        "{}",
+        told.out
+    );
     floor.put_status(&status("spec", WorkerId::new(4_000_000, 1, 1))).unwrap();
     let told = scene.run(&["status"]).ended(0).says(&["SIMULATED", "turn of a"]);
     assert!(!told.out.contains('\u{1b}'));

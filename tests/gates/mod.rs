@@ -222,6 +222,7 @@ impl Job {
             verdict,
             why: String::new(),
             artifacts: artifacts.iter().map(|name| (*name).to_owned()).collect(),
+            denied: String::new(),
         }
     }
 }

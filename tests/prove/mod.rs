@@ -5,10 +5,12 @@
 #![expect(clippy::print_stdout, reason = "the rows are the result")]
 
 mod by_hand;
+mod escape;
 mod import;
 mod model;
 mod planning;
 mod queue;
+mod tree;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -74,12 +74,12 @@ async fn what_is_looked_at_is_made_anew_for_each_claim_and_shared_by_no_two_orde
     put(&bench.path.join("new"), "work\n");
     put(&bench.path.join("target/cache"), "warm");
     let tree = workspace.snapshot(&a, 1).await.unwrap().tree;
-    let first = workspace.look(&a, 1, &bench.base, &tree).await.unwrap();
+    let first = workspace.look(&a, 1, &bench.base, &tree, "s1").await.unwrap();
     assert_eq!(first.commit.tree, tree);
     assert_eq!(git(&first.folder, &["rev-parse", "HEAD"]), first.commit.commit);
     assert_eq!(git(&first.folder, &["status", "--porcelain", "--ignored"]), "");
     assert_eq!(read(&first.folder.join("new")), "work\n");
-    let other = workspace.look(&twin, 1, &bench.base, &bench.base.tree).await.unwrap();
+    let other = workspace.look(&twin, 1, &bench.base, &bench.base.tree, "s1").await.unwrap();
     assert_ne!(first.folder, other.folder);
 
     put(&first.folder.join("new"), "changed\n");
@@ -92,11 +92,11 @@ async fn what_is_looked_at_is_made_anew_for_each_claim_and_shared_by_no_two_orde
     assert_eq!(workspace.look_tree(&first).await.unwrap(), tree);
 
     // The next claim's is empty of what was ignored, and takes the last one's away; an older claim ends only its own.
-    let second = workspace.look(&a, 2, &bench.base, &tree).await.unwrap();
+    let second = workspace.look(&a, 2, &bench.base, &tree, "s2").await.unwrap();
     assert!(!first.folder.exists() && !second.folder.join("target").exists());
     workspace.end_looks(&a, 1).await.unwrap();
     assert!(second.folder.exists() && other.folder.exists());
     workspace.end_looks(&a, 2).await.unwrap();
     assert!(!second.folder.exists() && other.folder.exists());
-    assert!(!world.git(&["worktree", "list"]).contains("look-a.2"));
+    assert!(!world.git(&["worktree", "list"]).contains("/a.2"));
 }

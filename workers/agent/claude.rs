@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 
+use super::enclosed::enclose;
 use super::pipes::{Pipes, Records};
 use super::setup::Setup;
 use super::speaker::Spoken;
@@ -37,7 +38,12 @@ impl Claude {
         let tmp = command_line::make_tmp(&plan.dir)?;
         let args = command_line::args(&self.setup, plan);
         let env = command_line::environment(OsString::from(tmp));
-        let program = self.setup.program(args, env, plan)?;
+        let mut program = self.setup.program(args, env, plan)?;
+        if plan.walls.is_some() {
+            // Root may let it run without its own questions then, if the operator's arguments say so.
+            program.env.entry("IS_SANDBOX".into()).or_insert("1".into());
+        }
+        enclose(&mut program, plan, &[])?;
         let pipes = Pipes::start(&program, Records::open(&plan.dir)?)?;
         Ok(Box::new(Spoken::new(pipes, conversation::Conversation::new(plan))))
     }

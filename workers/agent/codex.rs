@@ -63,6 +63,9 @@ impl Codex {
         }
         match self.app_server(&plan).await {
             Ok(session) => Ok(session),
+            Err(NotOpened::NotThere(how)) if plan.caps.tokens => Err(self.failed(&format!(
+                "it has no app-server ({how}), and `codex exec` does not tell what a turn uses: tokens can't be limited"
+            ))),
             Err(NotOpened::NotThere(how)) => {
                 let told = format!("this codex has no app-server ({how}): `codex exec` is used");
                 self.exec(&plan, Some(&told))

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::enclosed::enclose;
 use super::setup::Setup;
 use super::{Agent, Session, SessionPlan, Waiting};
 use crate::error::{Error, Result};
@@ -35,7 +36,8 @@ impl Command {
             ("SHOPFLOOR_STAGE", OsString::from(&plan.stage)),
             ("SHOPFLOOR_NONCE", OsString::from(&plan.nonce)),
         ]);
-        let program = self.setup.program(self.setup.args.clone(), own, plan)?;
+        let mut program = self.setup.program(self.setup.args.clone(), own, plan)?;
+        enclose(&mut program, plan, &[plan.dir.join(results::FOLDER)])?;
         Ok(Box::new(session::CommandSession::start(&program, plan)?))
     }
 }

@@ -19,6 +19,12 @@ pub(super) enum AgentEvent {
     ToolCall(String),
     /// A tool came to an end that is worth a line: it failed, or it was not allowed.
     ToolResult(String),
+    /// A tool of this id runs.
+    ToolBegan(String),
+    /// It does not any more.
+    ToolEnded(String),
+    /// What the turn has used so far, at least.
+    Used(Usage),
     /// A remark of the program itself.
     Remark(String),
     /// A request to the model failed and will be made again.

@@ -15,8 +15,10 @@ use crate::error::Result;
 use crate::failure::TurnEnd;
 use crate::holder::SessionId;
 use crate::order::OrderId;
+use crate::sandbox::Walls;
 use crate::secrets;
 
+mod enclosed;
 mod event;
 mod fault;
 mod kept;
@@ -97,6 +99,19 @@ pub struct SessionPlan {
     pub orders: Vec<Turn>,
     /// Folders outside its own that it works in.
     pub folders: Vec<PathBuf>,
+    /// What stands around it. `None`: nothing does.
+    pub walls: Option<Walls>,
+    /// What has to be counted while a turn runs.
+    pub caps: Caps,
+}
+
+/// What a session is held to while a turn runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Caps {
+    /// US dollars the whole session may cost, where its program can see to that.
+    pub session_usd: Option<f64>,
+    /// Tokens are counted while a turn runs: the driver tells [`Said::Used`], or does not open the session.
+    pub tokens: bool,
 }
 
 /// One order, as it is given.
@@ -128,6 +143,8 @@ pub enum Said {
         /// Why it does not count.
         why: String,
     },
+    /// What the turn under way has used so far, at least.
+    Used(Usage),
     /// An order's turn is over.
     TurnEnded {
         /// The order.
@@ -155,6 +172,23 @@ pub struct Usage {
     pub cost_usd: Option<f64>,
 }
 
+impl Usage {
+    /// Tokens read and written, as far as they are known.
+    pub fn known_tokens(&self) -> u64 {
+        self.input_tokens.unwrap_or(0).saturating_add(self.output_tokens.unwrap_or(0))
+    }
+
+    /// What two turns used: unknown where it is unknown of one of them.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens.zip(other.input_tokens).map(|(a, b)| a + b),
+            output_tokens: self.output_tokens.zip(other.output_tokens).map(|(a, b)| a + b),
+            cost_usd: self.cost_usd.zip(other.cost_usd).map(|(a, b)| a + b),
+        }
+    }
+}
+
 /// One running session. Dropping it kills its process tree.
 pub trait Session: Send {
     /// Gives the next order. Only after the turn before has ended, and never to a one-shot agent.
@@ -162,6 +196,11 @@ pub trait Session: Send {
 
     /// Waits for the next thing said. May be dropped and called again without losing anything.
     fn next(&mut self) -> Waiting<'_, Said>;
+
+    /// True while a tool of the turn under way runs, as far as the driver is told: then it may be silent for longer.
+    fn in_tool(&mut self) -> bool {
+        false
+    }
 
     /// Drops the turn under way, if the agent can do that and stay alive. False when it can't.
     fn interrupt(&mut self) -> Waiting<'_, bool>;

@@ -13,8 +13,9 @@ pub(super) fn result() -> Value {
             "verdict": {"type": "string", "enum": ["done", "needs_work", "blocked"]},
             "why": {"type": "string"},
             "artifacts": {"type": "array", "items": {"type": "string"}},
+            "denied": {"type": "string"},
         },
-        "required": ["order", "gen", "nonce", "verdict", "why", "artifacts"],
+        "required": ["order", "gen", "nonce", "verdict", "why", "artifacts", "denied"],
         "additionalProperties": false,
     })
 }

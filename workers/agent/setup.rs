@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::SessionPlan;
-use crate::config::AgentConfig;
+use crate::config::{AgentConfig, Permissions};
 use crate::error::{Error, Kind, Result};
 use crate::process::Program;
 
@@ -20,6 +20,8 @@ pub(super) struct Setup {
     pub(super) args: Vec<String>,
     /// The model to ask for.
     pub(super) model: Option<String>,
+    /// What it may do.
+    pub(super) permissions: Permissions,
     /// The operator's variables, as written.
     env: BTreeMap<String, String>,
     /// Its work is simulated.
@@ -45,6 +47,7 @@ impl Setup {
             program,
             args: config.args.clone(),
             model: config.model.clone(),
+            permissions: config.permissions,
             env: config.env.clone(),
             simulated: config.simulated,
         })
@@ -69,6 +72,8 @@ impl Setup {
             env,
             cookie: plan.cookie.clone(),
             gives_way: false,
+            kept: true,
+            wall: crate::process::Wall::None,
         })
     }
 
@@ -99,15 +104,8 @@ mod tests {
     use crate::config::DriverName;
 
     fn setup(program: &str, env: &[(&str, &str)]) -> Setup {
-        let config = AgentConfig {
-            driver: DriverName::Command,
-            program: program.to_owned(),
-            args: Vec::new(),
-            model: None,
-            version: None,
-            env: env.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect(),
-            simulated: false,
-        };
+        let env = env.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let config = AgentConfig { env, ..AgentConfig::new(DriverName::Command, program) };
         Setup::new("x", &config, Path::new("/conf")).unwrap()
     }
 

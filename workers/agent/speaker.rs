@@ -159,6 +159,10 @@ impl<S: Speaker> Session for Spoken<S> {
         Box::pin(self.wait())
     }
 
+    fn in_tool(&mut self) -> bool {
+        self.speaker.talk().in_tool()
+    }
+
     fn interrupt(&mut self) -> Waiting<'_, bool> {
         let can = self.pipes.alive() && self.speaker.talk().interrupt();
         if can {

@@ -4,7 +4,7 @@
 //! turn is done only when its end is told without a fault and with a result that names this order, this generation
 //! and this session's nonce; a turn that we interrupted is never a success.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::event::{AgentEvent, Finished, Retry};
 use super::fault::{Fault, Found};
 use super::ration::Ration;
 use super::{Said, Turn, Usage, one_line};
-use crate::failure::{Class, Failure, TurnEnd};
+use crate::failure::{Failure, TurnEnd};
 use crate::order::OrderId;
 use crate::process::Ended;
 use crate::verdict::Testimony;
@@ -24,6 +24,9 @@ use crate::verdict::Testimony;
 const LONGEST_RETRY_MS: f64 = 120_000.0;
 /// How long a program may go on retrying one request when it does not say how long it waits.
 const RETRY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The most tools of one turn that are known to run at once.
+const MOST_TOOLS: usize = 1000;
 
 /// What the process should get after an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,10 @@ struct Under {
     interrupted: bool,
     /// A request has failed and nothing has come off since: when that began, and why.
     retrying: Option<(Instant, Found)>,
+    /// Tools that run, by their ids.
+    tools: BTreeSet<String>,
+    /// What it has used so far, as it was told last.
+    used: Usage,
 }
 
 /// One session's talk.
@@ -89,6 +96,8 @@ impl Talk {
             began: false,
             interrupted: false,
             retrying: None,
+            tools: BTreeSet::new(),
+            used: Usage::default(),
         });
         true
     }
@@ -170,6 +179,9 @@ impl Talk {
                 self.progress();
                 self.remark(&text);
             }
+            AgentEvent::ToolBegan(id) => self.tool(id, true),
+            AgentEvent::ToolEnded(id) => self.tool(id, false),
+            AgentEvent::Used(usage) => self.used(usage),
             AgentEvent::Remark(text) | AgentEvent::RateLimited(text) => self.remark(&text),
             AgentEvent::Retrying(retry) => return self.retry(retry),
             AgentEvent::Finished(finished) => self.finished(*finished),
@@ -177,6 +189,31 @@ impl Talk {
             AgentEvent::Unknown(name) => self.count(name),
         }
         Then::GoOn
+    }
+
+    fn tool(&mut self, id: String, runs: bool) {
+        self.sign_of_life();
+        let Some(turn) = &mut self.turn else { return };
+        if !runs {
+            turn.tools.remove(&id);
+        } else if turn.tools.len() < MOST_TOOLS {
+            turn.tools.insert(id);
+        }
+    }
+
+    /// True while a tool runs.
+    pub(super) fn in_tool(&self) -> bool {
+        self.turn.as_ref().is_some_and(|turn| !turn.tools.is_empty())
+    }
+
+    fn used(&mut self, usage: Usage) {
+        match self.turn.as_mut().filter(|turn| turn.used != usage) {
+            Some(turn) => {
+                turn.used = usage;
+                self.out.push_back(Said::Used(usage));
+            }
+            None => self.sign_of_life(),
+        }
     }
 
     /// A request came off: what failed before it is over.
@@ -233,7 +270,7 @@ impl Talk {
             return;
         };
         if turn.interrupted {
-            let lost = Failure::of_turn(Class::Lost, "interrupted by us");
+            let lost = Failure::of(Fault::Interrupted, false, "interrupted by us");
             self.turn_over(TurnEnd::Failed(lost), usage);
             return;
         }
@@ -251,6 +288,12 @@ impl Talk {
         self.proven |= failure.is_none();
         let end = match (failure, testimony) {
             (Some(failure), _) => TurnEnd::Failed(failure),
+            (None, Some(Ok(said))) if denied > 0 && !said.explains_denials() => {
+                let told = format!(
+                    "{denied} tool calls were not allowed, and its result does not say in `denied` what became of the work without them"
+                );
+                TurnEnd::Failed(Found::new(Fault::Denied, told).failure(self.proven))
+            }
             (None, Some(Ok(testimony))) => TurnEnd::Testified(testimony),
             (None, Some(Err((order, why)))) => {
                 self.out.push_back(Said::Refused { order, why: why.clone() });
@@ -287,19 +330,19 @@ impl Talk {
 
     fn without_result(&self, how: &dyn Display, ended: Ended, complaint: &str) -> Failure {
         let started = self.spoke || matches!(ended, Ended::Exit(0) | Ended::Signal(_));
-        let class = match &self.turn {
-            Some(turn) if turn.interrupted => Class::Lost,
+        let fault = match &self.turn {
+            Some(turn) if turn.interrupted => Fault::Interrupted,
             // It ended between two turns: the next one was given to nobody, and its order is not to blame.
-            Some(turn) if self.repeats() && !turn.began => Class::Lost,
+            Some(turn) if self.repeats() && !turn.began => Fault::Interrupted,
             // It never said a word and gave up: a flag it does not know, no permission, no such file.
-            _ if !started => Class::Env,
-            _ => Class::Crash,
+            _ if !started => Fault::SetUp,
+            _ => Fault::Ended,
         };
         let evidence = match complaint {
             "" => format!("{how}, without a result"),
             complaint => format!("{how}, without a result: {complaint}"),
         };
-        Failure::ends_session(class, one_line(&evidence, 400))
+        Failure::of(fault, self.proven, one_line(&evidence, 400)).over()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::accounts::Probe;
 use crate::batch::permit::Door;
 use crate::error::{Kind, Result};
 use crate::event::What;
@@ -11,7 +12,7 @@ use crate::order::OrderId;
 use crate::permits::Permit;
 use crate::plan::{Footprint, Line, Reason};
 use crate::queue::{Claim, Claiming, Skip};
-use crate::shop::Shop;
+use crate::shop::{Hiring, Shop};
 use crate::survey::{Chosen, Ready, Wants};
 
 /// Orders that were passed over, with the reason that was told. A reason is told once, not at every poll.
@@ -39,6 +40,12 @@ pub struct Picked {
     pub alone: bool,
     /// The right to open a session, where one is needed.
     pub permit: Option<Permit>,
+    /// Which of the stage's agents it is opened with.
+    pub hired: usize,
+    /// The right to try that agent's account, where it was parked.
+    pub probe: Option<Probe>,
+    /// The most weight it may take.
+    pub most: usize,
     /// Why this many.
     pub share: String,
     /// Why each order was taken or was not.
@@ -59,6 +66,9 @@ pub fn pick(
         claims: Vec::new(),
         alone: false,
         permit: None,
+        hired: 0,
+        probe: None,
+        most: wants.room,
         share: String::new(),
         reasons: Vec::new(),
     };
@@ -73,13 +83,13 @@ pub fn pick(
     (picked.alone, picked.share, picked.reasons) = (alone, share, reasons);
     let needs_session = |one: &Ready| one.needs_session(&shop.stage);
     if !wants.warm && taken.iter().any(needs_session) {
-        match door.permit(shop)? {
-            Some(permit) => picked.permit = permit,
-            None => {
-                let waits = taken.iter().filter(|one| needs_session(one));
-                picked.reasons.extend(waits.map(|one| no_permit(one.order.id.clone())));
-                taken.retain(|one| !needs_session(one));
-            }
+        if let Some(why) = no_session(shop, door, &mut picked)? {
+            let waits = taken.iter().filter(|one| needs_session(one));
+            let waits = waits.map(|one| one.order.id.clone());
+            let reason = |order| Reason { order, taken: false, why: why.clone() };
+            picked.reasons.extend(waits.map(reason));
+            // What needs no more than gates goes on.
+            taken.retain(|one| !needs_session(one));
         }
     } else if !wants.warm {
         door.leave();
@@ -88,9 +98,24 @@ pub fn pick(
     Ok(picked)
 }
 
-fn no_permit(order: OrderId) -> Reason {
-    let why = "all sessions that may run at once are in use: it waits for a permit".to_owned();
-    Reason { order, taken: false, why }
+/// Gets what a session needs: an agent with an account that is open, and a permit. Why there is none, when there is not.
+fn no_session(shop: &Shop, door: &mut Door, picked: &mut Picked) -> Result<Option<String>> {
+    match shop.hire()? {
+        Hiring::With(hired, probe) => (picked.hired, picked.probe) = (hired, probe),
+        Hiring::Parked(parked) => {
+            door.leave();
+            return Ok(Some(format!("the account {}", parked.told())));
+        }
+    }
+    match door.permit(shop)? {
+        Some(permit) => picked.permit = permit,
+        None => {
+            picked.probe = None;
+            let why = "all sessions that may run at once are in use: it waits for a permit";
+            return Ok(Some(why.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// Claims what is wanted. Each order that is won gets its place in the line.

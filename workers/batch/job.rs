@@ -30,6 +30,8 @@ pub(crate) struct Job {
     pub(crate) turn: Turned,
     /// Fix turns it may still have in this session.
     pub(crate) fix_turns: u32,
+    /// Turns for nothing but a missing result that it may still have in this session.
+    pub(crate) repairs: u32,
     pub(crate) alone: bool,
 }
 
@@ -63,6 +65,7 @@ impl Job {
             look: None,
             turn: Turned::default(),
             fix_turns: shop.config.limits.fix_turns,
+            repairs: 1,
             alone,
             claim,
         };
@@ -94,6 +97,7 @@ impl Job {
             verdict: Verdict::Done,
             why: "its turn had ended before a crash; only its gates are run".to_owned(),
             artifacts: Vec::new(),
+            denied: String::new(),
         })
     }
 

@@ -16,7 +16,8 @@ impl Batch<'_> {
         let approved = self.approved(job).await?;
         let Some(bench) = &job.bench else { return Ok(()) };
         let generation = job.claim.generation();
-        let look = self.shop.workspace.look(job.id(), generation, &bench.base, &approved).await?;
+        let (workspace, session) = (&self.shop.workspace, self.picked_session.as_str());
+        let look = workspace.look(job.id(), generation, &bench.base, &approved, session).await?;
         job.look = Some(look);
         job.turn.tree_before = Some(approved);
         // The commit is there, and so are the papers: what counts as an artifact must be newer than both.

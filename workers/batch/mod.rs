@@ -3,7 +3,11 @@
 //! The loop has three steps that never mix: wait for one piece of news; let plain code act on it; give the next turn.
 //! Gates run beside the session, one job at a time (all that wait together, where the gate is a union).
 
+mod accounting;
 mod choose;
+mod closing;
+mod ended;
+mod held;
 mod gating;
 mod instructions;
 mod job;
@@ -11,6 +15,7 @@ mod looking;
 mod news;
 mod opening;
 mod permit;
+mod reach;
 mod record;
 mod recorder;
 mod summary;
@@ -26,25 +31,28 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use crate::agent::Session;
+use crate::accounts::Probe;
+use crate::agent::{Session, Usage};
 use crate::awake::Watch;
 use crate::check::Check;
 use crate::error::{Error, Result};
 use crate::event::What;
-use crate::failure::{Class, Failure, TurnEnd};
+use crate::failure::{Failure, Fault, TurnEnd};
 use crate::floor::unix_now;
+use crate::ledger::Sum;
 use crate::order::OrderId;
 use crate::permits::Permit;
 use crate::plan::Footprint;
 use crate::process;
 use crate::queue::Release;
-use crate::ruling::{self, Case, Ruling, Trouble};
-use crate::shop::{Board, Shop};
+use crate::ruling::{self, Case, Ruling, Trouble, Whose};
+use crate::shop::{Board, Hired, Shop};
 use crate::stop::Stop;
 use crate::witness::Witness;
 
 pub use choose::{PassedOver, Picked, pick};
 use gating::Gated;
+use held::Held;
 use job::Job;
 use news::News;
 pub use permit::Door;
@@ -64,8 +72,19 @@ pub struct Outcome {
     pub advanced: u64,
     /// Orders about which something was decided, for better or worse: the stage's machine works.
     pub decided: u64,
-    /// The stage must pause.
+    /// The stage must pause, or an account is parked.
     pub trouble: Option<Trouble>,
+    /// The session's context was full after so many turns: the next one is to take fewer orders.
+    pub split_after: Option<u64>,
+}
+
+/// Why an order gets one more turn in the same session.
+#[derive(Debug)]
+enum Again {
+    /// A gate is red, and this is what it found.
+    Fix { gate: String, findings: String },
+    /// The turn before ended without a result that counts: this was there instead.
+    Repair { instead: String },
 }
 
 struct Batch<'a> {
@@ -85,12 +104,14 @@ struct Batch<'a> {
     permit: Option<Permit>,
     /// Why it has taken what it has.
     record: Recorder,
+    /// The orders whose worktrees its agent can write to. `None`: all, or the stage writes to none.
+    within_reach: Option<Vec<OrderId>>,
     /// A further order could not be had, for a reason that was told.
     no_more: bool,
     /// Claimed; their turns have not begun.
     todo: VecDeque<Job>,
-    /// Red with a fix turn left: the gate and what it found.
-    fixes: VecDeque<(Job, String, String)>,
+    /// They get one more turn.
+    again: VecDeque<(Job, Again)>,
     /// The agent is at them (one, unless it is a one-shot agent).
     given: BTreeMap<OrderId, (Job, Instant)>,
     /// Their turns have ended; they wait for their gates.
@@ -108,7 +129,19 @@ struct Batch<'a> {
     /// When the last turn began or ended: that is where the time of what is under way counts from.
     turn_at: Duration,
     /// We dropped the running turn: until when the agent may take to say so, and why.
-    interrupted: Option<(Duration, String)>,
+    interrupted: Option<(Duration, Fault, String)>,
+    /// Which of the stage's agents it is.
+    hired: usize,
+    /// The right to try the agent's account, which was parked, until a turn shows that it works.
+    probe: Option<Probe>,
+    /// The most weight it takes.
+    most: usize,
+    /// What its turns have used.
+    spent: Sum,
+    /// What the turn under way has used so far, as far as that is told.
+    live: Usage,
+    /// What the turn under way is held to.
+    held: Vec<Held>,
     /// There was no room on the disk for a while in the turn that is under way.
     was_full: bool,
     turns: u64,
@@ -136,10 +169,17 @@ pub async fn run(
         used: 0,
         members: Vec::new(),
         permit: picked.permit,
-        record: Recorder::new(shop, &picked.session, &dir),
+        record: Recorder::new(shop, &shop.agents[picked.hired], &picked.session, &dir),
+        within_reach: None,
         no_more: false,
         todo: VecDeque::new(),
-        fixes: VecDeque::new(),
+        again: VecDeque::new(),
+        hired: picked.hired,
+        probe: picked.probe,
+        most: picked.most,
+        spent: Sum::default(),
+        live: Usage::default(),
+        held: Vec::new(),
         given: BTreeMap::new(),
         waiting: VecDeque::new(),
         checking: None,
@@ -164,12 +204,22 @@ pub async fn run(
     batch.bury_worn_out().await?;
     let ran = Box::pin(batch.work()).await;
     batch.close("done").await;
+    shop.workspace.close_looks(batch.picked_session.as_str());
     batch.record.close(shop).await;
     ran?;
     Ok(batch.outcome)
 }
 
 impl Batch<'_> {
+    /// The agent it works with.
+    fn hired(&self) -> &Hired {
+        &self.shop.agents[self.hired]
+    }
+
+    fn takes_turns(&self) -> bool {
+        self.hired().agent.takes_turns()
+    }
+
     fn admit(&mut self, claim: crate::queue::Claim, footprint: Footprint) {
         self.used += claim.request().weight.max(1) as usize;
         self.record.admit(&claim);
@@ -245,21 +295,20 @@ impl Batch<'_> {
             }
             News::TurnTooLong => {
                 let limit = self.shop.config.limits.turn_timeout;
-                self.drop_turn(format!("its turn took longer than {limit:?}")).await
+                self.drop_turn(Fault::Hung, format!("its turn took longer than {limit:?}")).await
             }
-            News::Silence => {
-                let limit = self.shop.config.limits.idle_timeout;
+            News::Silence(limit) => {
                 let why = format!("the agent was silent for {limit:?}");
-                self.session_failed(Class::Crash, &why).await
+                self.session_failed(Fault::Hung, &why).await
             }
             News::SessionTooLong => {
                 let limit = self.shop.config.limits.session_timeout;
                 // Whoever comes late in a session has not used its time up.
-                let late = self.turns > 1 && self.shop.agent.takes_turns();
-                let class = if late { Class::Lost } else { Class::Crash };
-                self.session_failed(class, &format!("the session took longer than {limit:?}")).await
+                let late = self.turns > 1 && self.takes_turns();
+                let fault = if late { Fault::Interrupted } else { Fault::Hung };
+                self.session_failed(fault, &format!("the session took longer than {limit:?}")).await
             }
-            News::NotInterrupted(why) => self.session_failed(Class::Crash, &why).await,
+            News::NotInterrupted(fault, why) => self.session_failed(fault, &why).await,
             News::Stop => Ok(()),
         }
     }
@@ -291,13 +340,10 @@ impl Batch<'_> {
             return Ok(());
         }
         let said = TurnEnd::Testified(job.testimony());
-        let warm = self.open.is_some() && self.shop.agent.takes_turns() && !self.draining;
+        let warm = self.open.is_some() && self.takes_turns() && !self.draining;
         let fix_turns = if warm { job.fix_turns } else { 0 };
-        match self.rule(&job, &said, &reports, fix_turns) {
-            Ruling::FixTurn { gate, findings } => self.fixes.push_back((job, gate, findings)),
-            ruling => self.settle(job, ruling).await?,
-        }
-        Ok(())
+        let ruling = self.rule(&job, &said, &reports, fix_turns);
+        self.settle(job, ruling).await
     }
 
     fn rule(
@@ -325,19 +371,40 @@ impl Batch<'_> {
             said,
             gates,
             fix_turns,
+            repairs: if self.is_warm() { job.repairs } else { 0 },
             alone: job.alone,
             now: unix_now(),
             chance: fastrand::f64(),
         }
     }
 
-    async fn settle(&mut self, job: Job, ruling: Ruling) -> Result<()> {
-        match &ruling {
-            Ruling::GiveBack { trouble: Some(trouble), .. } => {
-                self.outcome.trouble = Some(trouble.clone());
+    /// True while the session could take one more turn of an order that it has had.
+    fn is_warm(&self) -> bool {
+        self.open.is_some() && self.takes_turns() && !self.draining
+    }
+
+    async fn settle(&mut self, mut job: Job, ruling: Ruling) -> Result<()> {
+        match ruling {
+            Ruling::FixTurn { gate, findings } => {
+                self.again.push_back((job, Again::Fix { gate, findings }));
+                return Ok(());
+            }
+            Ruling::Repair { why } => {
+                job.repairs = job.repairs.saturating_sub(1);
+                self.again.push_back((job, Again::Repair { instead: why }));
+                return Ok(());
+            }
+            Ruling::GiveBack { trouble: Some(ref trouble), .. } => {
+                // The stage's trouble opens its breaker; an account has been parked already.
+                let known = self.outcome.trouble.as_ref();
+                if known.is_none_or(|known| known.whose != Whose::Stage) {
+                    self.outcome.trouble = Some(trouble.clone());
+                }
             }
             Ruling::GiveBack { .. } => {}
-            _ => self.outcome.decided += 1,
+            Ruling::Advance { .. } | Ruling::SendBack { .. } | Ruling::Bury { .. } => {
+                self.outcome.decided += 1;
+            }
         }
         if settle::settle(self.shop, job, ruling).await? {
             self.outcome.advanced += 1;
@@ -348,8 +415,8 @@ impl Batch<'_> {
 
     /// Gives back what waits for a turn, the first one or a fix turn.
     fn give_back_unbegun(&mut self, why: &str) -> Result<()> {
-        let fixes = std::mem::take(&mut self.fixes).into_iter().map(|(job, ..)| job);
-        for job in std::mem::take(&mut self.todo).into_iter().chain(fixes) {
+        let again = std::mem::take(&mut self.again).into_iter().map(|(job, _)| job);
+        for job in std::mem::take(&mut self.todo).into_iter().chain(again) {
             settle::give_back(self.shop, job, &Release::lost(why))?;
         }
         Ok(())
@@ -359,7 +426,11 @@ impl Batch<'_> {
     async fn abandon(&mut self) -> Result<()> {
         self.close("stopped at once").await;
         self.give_back_unbegun("stopped at once")?;
-        let given = std::mem::take(&mut self.given).into_values().map(|(job, _)| job);
+        let given: Vec<_> = std::mem::take(&mut self.given).into_values().collect();
+        for (job, began) in &given {
+            self.book(job, Usage::default(), *began);
+        }
+        let given = given.into_iter().map(|(job, _)| job);
         for job in given.chain(std::mem::take(&mut self.waiting)) {
             settle::give_back(self.shop, job, &Release::lost("stopped at once"))?;
         }
@@ -387,54 +458,13 @@ impl Batch<'_> {
         gated
     }
 
-    /// Ends the session, if one is open.
-    async fn close(&mut self, why: &str) {
-        // Given back when the agent has ended, and not before.
-        let permit = self.permit.take();
-        let Some(session) = self.open.take() else { return };
-        let grace = if self.given.is_empty() { GRACE } else { Duration::ZERO };
-        let ended = session.end(grace).await;
-        for (name, count) in &ended.unknown {
-            tracing::info!("the agent sent {count} events of an unknown kind: {name}");
-        }
-        self.shop.tell(What::SessionEnded {
-            session: self.picked_session.to_string(),
-            how: format!("{why} ({})", ended.how),
-            turns: self.turns,
-            left_over: ended.left_over,
-        });
-        drop(permit);
-        self.tell_disturbed().await;
-    }
-
-    /// Tells what was written into the queue while the session was open, and by no worker.
-    async fn tell_disturbed(&mut self) {
-        let Some(witness) = self.witness.take() else { return };
-        let compared = tokio::task::spawn_blocking(move || witness.compare()).await;
-        for (order, what) in compared.unwrap_or_default() {
-            let session = self.picked_session.to_string();
-            self.shop.tell(What::Disturbed { session, order, what });
-        }
-    }
-
-    /// The session can't go on: it is ended, and the orders that were given are charged with `class`.
-    async fn session_failed(&mut self, class: Class, why: &str) -> Result<()> {
-        self.close(why).await;
-        let end = TurnEnd::Failed(Failure::ends_session(class, why));
-        for (job, _) in std::mem::take(&mut self.given).into_values() {
-            let ruling = self.rule(&job, &end, &[], 0);
-            self.settle(job, ruling).await?;
-        }
-        self.session_gone()
-    }
-
     fn show(&mut self) {
         let order = self.given.keys().next().cloned();
         let held: Vec<OrderId> = self
             .todo
             .iter()
             .chain(self.waiting.iter())
-            .chain(self.fixes.iter().map(|(job, ..)| job))
+            .chain(self.again.iter().map(|(job, _)| job))
             .map(|job| job.id().clone())
             .chain(self.given.keys().cloned())
             .collect();

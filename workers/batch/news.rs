@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::agent::Said;
 use crate::batch::Batch;
 use crate::batch::gating::Gated;
+use crate::failure::Fault;
 
 /// One piece of news.
 pub(crate) enum News {
@@ -14,12 +15,12 @@ pub(crate) enum News {
     Checked(Vec<Gated>),
     /// The running turn has had its time.
     TurnTooLong,
-    /// The agent has been silent for too long in the middle of a turn.
-    Silence,
+    /// The agent has been silent for so long in the middle of a turn.
+    Silence(Duration),
     /// The session has had its time.
     SessionTooLong,
     /// The agent did not drop a turn when told to, for this reason.
-    NotInterrupted(String),
+    NotInterrupted(Fault, String),
     /// Somebody asked us to stop, or to stop at once.
     Stop,
 }
@@ -63,7 +64,7 @@ pub(crate) async fn wait(batch: &mut Batch<'_>) -> News {
         () = asked => News::Stop,
     };
     // A worker that was suspended for a while finds its time run out and words waiting: those are no silence.
-    if let (News::Silence, Some(session)) = (&news, &mut batch.open)
+    if let (News::Silence(_), Some(session)) = (&news, &mut batch.open)
         && let Ok(said) = tokio::time::timeout(A_MOMENT, session.next()).await
     {
         return News::Said(said);
@@ -75,16 +76,19 @@ pub(crate) async fn wait(batch: &mut Batch<'_>) -> News {
 const A_MOMENT: Duration = Duration::from_millis(50);
 
 /// The first timer that will run out, by the batch's watch, and what that means.
-fn next_timer(batch: &Batch<'_>) -> Option<(Duration, News)> {
+fn next_timer(batch: &mut Batch<'_>) -> Option<(Duration, News)> {
     let limits = &batch.shop.config.limits;
     if batch.open.is_none() || batch.given.is_empty() {
         return None;
     }
-    if let Some((until, why)) = &batch.interrupted {
-        return Some((*until, News::NotInterrupted(why.clone())));
+    if let Some((until, fault, why)) = &batch.interrupted {
+        return Some((*until, News::NotInterrupted(*fault, why.clone())));
     }
+    // A build prints nothing to us; a model that is asked does, or its request hangs.
+    let in_tool = batch.open.as_mut().is_some_and(|session| session.in_tool());
+    let idle = if in_tool { limits.tool_idle_timeout } else { limits.idle_timeout };
     let mut timers = vec![
-        (batch.heard_at + limits.idle_timeout, News::Silence),
+        (batch.heard_at + idle, News::Silence(idle)),
         (batch.opened_at + limits.session_timeout, News::SessionTooLong),
     ];
     // A one-shot agent has all orders at once: what counts is the time since the last result.

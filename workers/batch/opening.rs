@@ -1,5 +1,7 @@
 //! Opening a session: what it is told at its start, and what is looked at before it.
 
+use std::sync::Arc;
+
 use crate::agent::{SessionPlan, Turn};
 use crate::batch::{Batch, instructions, settle};
 use crate::brief::{self, Setting};
@@ -7,13 +9,14 @@ use crate::error::{Error, Result};
 use crate::event::What;
 use crate::failure::Class;
 use crate::queue::Release;
-use crate::ruling::Trouble;
+use crate::ruling::{Trouble, Whose};
 use crate::witness::Witness;
 
 impl Batch<'_> {
     /// Opens the session. A one-shot agent is given all orders at once.
     pub(super) async fn open_session(&mut self) -> Result<()> {
-        let one_shot = !self.shop.agent.takes_turns();
+        self.reach()?;
+        let one_shot = !self.takes_turns();
         let mut turns = Vec::new();
         if one_shot {
             for mut job in std::mem::take(&mut self.todo) {
@@ -39,7 +42,8 @@ impl Batch<'_> {
         let folder = self.shop.folder.clone();
         let looked = tokio::task::spawn_blocking(move || Witness::of(&folder)).await;
         self.witness = looked.ok().flatten();
-        match self.shop.agent.open(plan).await {
+        let agent = Arc::clone(&self.hired().agent);
+        match agent.open(plan).await {
             Ok(session) => self.open = Some(session),
             Err(error) => return self.not_opened(&error),
         }
@@ -48,8 +52,8 @@ impl Batch<'_> {
         self.board.show(|status| status.sessions += 1);
         self.shop.tell(What::SessionOpened {
             session: self.picked_session.to_string(),
-            agent: self.shop.agent.name().to_owned(),
-            simulated: self.shop.agent.simulated(),
+            agent: self.hired().shown(),
+            simulated: agent.simulated(),
         });
         for turn in orders {
             let at = self.todo.iter().position(|job| *job.id() == turn.order);
@@ -62,7 +66,8 @@ impl Batch<'_> {
 
     fn not_opened(&mut self, error: &Error) -> Result<()> {
         let mend = error.next_step().unwrap_or("try the agent by hand").to_owned();
-        self.outcome.trouble = Some(Trouble { why: error.to_string(), mend, until: None });
+        self.outcome.trouble = 
+            Some(Trouble { why: error.to_string(), mend, until: None, whose: Whose::Stage });
         for job in std::mem::take(&mut self.todo) {
             let release = Release { class: Class::Env, why: error.to_string(), due: None };
             settle::give_back(self.shop, job, &release)?;
@@ -92,6 +97,8 @@ impl Batch<'_> {
             brief,
             orders,
             folders: vec![self.shop.workspace.project().to_owned()],
+            caps: self.caps(),
+            walls: self.walls()?,
         })
     }
 

@@ -211,6 +211,13 @@ impl Record {
         worked.map(|work| work.usage.cost_usd).sum()
     }
 
+    /// Tokens it used together, read and written; `None` where they are unknown of one of its turns.
+    pub fn tokens(&self) -> Option<u64> {
+        let worked = self.work.values().filter(|work| work.turns > 0);
+        let tokens = |work: &Work| Some(work.usage.input_tokens? + work.usage.output_tokens?);
+        worked.map(tokens).sum()
+    }
+
     /// Every record on the floor, the oldest first. One that can't be read is passed over.
     pub fn all(floor: &Floor) -> Vec<Self> {
         let folders =
@@ -237,7 +244,7 @@ impl Work {
             What::TurnEnded { took_ms, usage, .. } => {
                 self.usage = match self.ended_turns {
                     0 => *usage,
-                    _ => together(self.usage, *usage),
+                    _ => self.usage.and(*usage),
                 };
                 self.ended_turns += 1;
                 self.took_ms += took_ms;
@@ -266,15 +273,6 @@ impl Work {
             }
             _ => {}
         }
-    }
-}
-
-/// Two turns' use: unknown when it is unknown of one of them.
-fn together(one: Usage, two: Usage) -> Usage {
-    Usage {
-        input_tokens: one.input_tokens.zip(two.input_tokens).map(|(a, b)| a + b),
-        output_tokens: one.output_tokens.zip(two.output_tokens).map(|(a, b)| a + b),
-        cost_usd: one.cost_usd.zip(two.cost_usd).map(|(a, b)| a + b),
     }
 }
 

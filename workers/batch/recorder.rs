@@ -18,7 +18,7 @@ use crate::holder::SessionId;
 use crate::order::OrderId;
 use crate::plan::Reason;
 use crate::queue::Claim;
-use crate::shop::Shop;
+use crate::shop::{Hired, Shop};
 use crate::stage::{Gate, Stage};
 use crate::state::State;
 
@@ -38,7 +38,7 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// The record of a batch that begins.
-    pub(super) fn new(shop: &Shop, session: &SessionId, dir: &Path) -> Self {
+    pub(super) fn new(shop: &Shop, hired: &Hired, session: &SessionId, dir: &Path) -> Self {
         let stage = &shop.stage;
         let record = Record {
             session: session.clone(),
@@ -47,8 +47,8 @@ impl Recorder {
             takes: stage.takes.to_vec(),
             then: Some(stage.then.clone()),
             worker: shop.enlisted.worker.clone(),
-            agent: shop.agent.name().to_owned(),
-            simulated: shop.agent.simulated(),
+            agent: hired.shown(),
+            simulated: hired.agent.simulated(),
             opening: None,
             batch: shop.batch,
             began: unix_now(),

@@ -14,7 +14,7 @@ use crate::shop::Shop;
 use crate::stage::Tree;
 use crate::state::State;
 
-/// Carries out any ruling but a fix turn (which is the session's affair). True when the order moved on.
+/// Carries out any ruling but one more turn (which is the session's affair). True when the order moved on.
 pub(crate) async fn settle(shop: &Shop, job: Job, ruling: Ruling) -> Result<bool> {
     let (id, generation) = (job.id().clone(), job.claim.generation());
     let moved_on = Box::pin(carry_out(shop, job, ruling)).await?;
@@ -41,6 +41,7 @@ async fn carry_out(shop: &Shop, job: Job, ruling: Ruling) -> Result<bool> {
             let why = format!("the {gate} gate failed and no turn is left to mend it");
             give_back(shop, job, &Release::lost(why))
         }
+        Ruling::Repair { why } => give_back(shop, job, &Release::lost(why)),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::batch::job::Job;
 use crate::batch::{Batch, settle};
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
-use crate::failure::{Class, Failure, TurnEnd};
+use crate::failure::{Failure, Fault, TurnEnd};
 use crate::queue::Moved;
 use crate::secrets;
 use crate::stage::Tree;
@@ -97,7 +97,7 @@ impl Batch<'_> {
             why.push_str("; ");
             why.push_str(hint);
         }
-        let end = TurnEnd::Failed(Failure::of_turn(Class::Work, why));
+        let end = TurnEnd::Failed(Failure::of(Fault::Unreadable, true, why));
         let ruling = self.rule(&job, &end, &[], 0);
         self.settle(job, ruling).await
     }

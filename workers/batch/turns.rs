@@ -1,16 +1,16 @@
 //! Giving turns and hearing how they end.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::agent::{Said, Turn, Usage};
 use crate::batch::job::{Entered, Job};
-use crate::batch::news::INTERRUPT_GRACE;
 use crate::batch::permit::Door;
-use crate::batch::{Batch, choose, settle, taking};
+use crate::batch::{Again, Batch, choose, settle, taking};
 use crate::brief::{self, Facts};
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
-use crate::failure::{Class, Failure, TurnEnd};
+use crate::failure::{Action, Class, Fault, TurnEnd};
 use crate::floor::unix_now;
 use crate::history::topic;
 use crate::order::OrderId;
@@ -26,7 +26,12 @@ impl Batch<'_> {
     /// what has become ready meanwhile. False when the batch is through.
     pub(super) async fn give_next(&mut self) -> Result<bool> {
         while self.open.is_some() && self.given.is_empty() && self.interrupted.is_none() {
-            if !self.shop.agent.takes_turns() {
+            if !self.takes_turns() {
+                break;
+            }
+            if let Some(parked) = self.account_shut() {
+                self.give_back_unbegun(&parked)?;
+                self.close(&parked).await;
                 break;
             }
             if self.outcome.trouble.is_some() {
@@ -41,8 +46,8 @@ impl Batch<'_> {
                 self.close("its time is over").await;
                 break;
             }
-            if let Some((job, gate, findings)) = self.fixes.pop_front() {
-                self.give_fix(job, &gate, &findings).await?;
+            if let Some((job, again)) = self.again.pop_front() {
+                self.give_again(job, again).await?;
                 continue;
             }
             self.share_with_idle()?;
@@ -102,7 +107,7 @@ impl Batch<'_> {
 
     /// Claims one more order for the warm session. False when there is none or the batch is used up.
     fn top_up(&mut self) -> Result<bool> {
-        let full = self.used >= self.shop.batch || self.no_more;
+        let full = self.used >= self.most || self.no_more;
         if self.alone || full || self.outcome.trouble.is_some() {
             return Ok(false);
         }
@@ -112,12 +117,13 @@ impl Batch<'_> {
             return Ok(false);
         }
         let session = self.picked_session.clone();
+        let bounds = self.bounds_within_reach();
         let wants = Wants {
-            room: self.shop.batch - self.used,
+            room: self.most - self.used,
             most: 1,
             warm: true,
             idle: 1 + self.shop.idle_others(),
-            bounds: Some(&self.shop.bounds),
+            bounds: Some(&bounds),
             joined: self.in_hand(),
         };
         let door = &mut Door::default();
@@ -137,18 +143,18 @@ impl Batch<'_> {
         self.record.add(&when, picked.share, picked.reasons);
         for (claim, footprint) in picked.claims {
             let orders = vec![claim.id().clone()];
-            let why =
-                format!("topping up a warm session, {} of {}", self.used + 1, self.shop.batch);
+            let why = format!("topping up a warm session, {} of {}", self.used + 1, self.most);
             self.shop.tell(What::Claimed { orders, why });
             self.admit(claim, footprint);
         }
         Ok(any)
     }
 
-    async fn give(&mut self, mut job: Job) -> Result<()> {
+    async fn give(&mut self, job: Job) -> Result<()> {
         if self.let_go(&job)? {
             return Ok(());
         }
+        let Some(mut job) = self.afford(job).await? else { return Ok(()) };
         match self.lay_out(&mut job).await {
             Ok(papers) => {
                 let turn = self.turn(&job, &papers, None)?;
@@ -158,7 +164,15 @@ impl Batch<'_> {
         }
     }
 
-    async fn give_fix(&mut self, mut job: Job, gate: &str, findings: &str) -> Result<()> {
+    async fn give_again(&mut self, job: Job, again: Again) -> Result<()> {
+        let Some(mut job) = self.afford(job).await? else { return Ok(()) };
+        let (gate, findings) = match again {
+            Again::Fix { gate, findings } => (gate, findings),
+            Again::Repair { instead } => {
+                let turn = self.turn(&job, &[], Some(&Again::Repair { instead }))?;
+                return self.give_turn(job, turn, true).await;
+            }
+        };
         job.fix_turns = job.fix_turns.saturating_sub(1);
         let works_in = self.shop.stage.works_in();
         if job.claim.state() != works_in {
@@ -174,7 +188,7 @@ impl Batch<'_> {
             self.shop.tell(What::Moved { order: id, from, to: works_in.clone(), why });
         }
         job.turn.testimony = None;
-        let turn = self.turn(&job, &[], Some((gate, findings)))?;
+        let turn = self.turn(&job, &[], Some(&Again::Fix { gate, findings }))?;
         self.give_turn(job, turn, true).await
     }
 
@@ -187,7 +201,7 @@ impl Batch<'_> {
             Ok(()) => Ok(()),
             Err(error) => {
                 let why = format!("it took no further turn: {error}");
-                self.session_failed(Class::Crash, &why).await
+                self.session_failed(Fault::Ended, &why).await
             }
         }
     }
@@ -195,7 +209,7 @@ impl Batch<'_> {
     /// Puts on record that the order's turn begins. False when its claim was lost meanwhile.
     pub(super) fn begin(&mut self, job: Job, turn: &Turn, fix: bool) -> Result<bool> {
         let order = job.id().clone();
-        let note = Note::of(topic::TURN_BEGUN, if fix { "a fix turn" } else { "its turn" });
+        let note = Note::of(topic::TURN_BEGUN, if fix { "one more turn" } else { "its turn" });
         match job.claim.note(&note)? {
             Moved::Done => {}
             Moved::LostClaim(why) => {
@@ -211,6 +225,7 @@ impl Batch<'_> {
         if self.shop.stage.tree == Tree::Write {
             self.shop.survey.begin(&order)?;
         }
+        self.live = Usage::default();
         (self.heard_at, self.turn_at) = (self.watch.read(), self.watch.read());
         self.given.insert(order, (job, Instant::now()));
         Ok(true)
@@ -256,12 +271,7 @@ impl Batch<'_> {
         self.settle(job, ruling).await
     }
 
-    pub(super) fn turn(
-        &self,
-        job: &Job,
-        papers: &[String],
-        fix: Option<(&str, &str)>,
-    ) -> Result<Turn> {
+    pub(super) fn turn(&self, job: &Job, papers: &[String], again: Option<&Again>) -> Result<Turn> {
         let command = self.shop.test_command();
         let (stage, setting) = (&self.shop.stage, self.setting(&command));
         let facts = Facts {
@@ -273,9 +283,12 @@ impl Batch<'_> {
             base: job.bench.as_ref().map(|bench| bench.base.commit.as_str()),
             papers,
         };
-        let prompt = match fix {
-            Some((gate, findings)) => brief::fix(stage, &setting, &facts, gate, findings)?,
-            None if self.shop.agent.takes_turns() => brief::turn(stage, &setting, &facts)?,
+        let prompt = match again {
+            Some(Again::Fix { gate, findings }) => {
+                brief::fix(stage, &setting, &facts, gate, findings)?
+            }
+            Some(Again::Repair { instead }) => brief::repair(stage, &setting, &facts, instead)?,
+            None if self.takes_turns() => brief::turn(stage, &setting, &facts)?,
             None => brief::order(stage, &setting, &facts)?,
         };
         Ok(Turn {
@@ -298,6 +311,7 @@ impl Batch<'_> {
                 Ok(())
             }
             Said::Refused { order, why } => self.refused(order, why),
+            Said::Used(usage) => self.used(usage).await,
             Said::TurnEnded { order, end, usage } => self.turn_ended(&order, end, usage).await,
             Said::Over { how } => {
                 let end = TurnEnd::Silent(format!("the session ended: {how}"));
@@ -332,16 +346,21 @@ impl Batch<'_> {
             *began = now;
         }
         let end = match self.interrupted.take() {
-            Some((_, why)) => TurnEnd::Failed(Failure::of_turn(Class::Crash, why)),
+            Some((_, fault, why)) => TurnEnd::Failed(self.interrupted_by(fault, why)),
             None => self.blame_disk(end),
         };
         let end = taking::without_secrets(end);
+        self.book(&job, usage, began);
         self.tell_turn(id, &end, usage, began);
+        self.learn_of_account(&end)?;
         // A one-shot agent's session tells by itself when it is over, after the end of every order's turn.
         if let TurnEnd::Failed(failure) = &end
             && failure.session_over
-            && self.shop.agent.takes_turns()
+            && self.takes_turns()
         {
+            if failure.action == Action::SplitBatch {
+                self.outcome.split_after = Some(self.turns.saturating_sub(1));
+            }
             self.close(&failure.evidence.clone()).await;
         }
         let done = matches!(&end, TurnEnd::Testified(said) if said.verdict == Verdict::Done);
@@ -354,53 +373,14 @@ impl Batch<'_> {
             None => {}
         }
         // A one-shot agent was asked to stop: its orders count as one turn each, and this one is through.
-        if self.draining && !self.shop.agent.takes_turns() {
+        if self.draining && !self.takes_turns() {
             self.close("shutting down").await;
-            for (job, _) in std::mem::take(&mut self.given).into_values() {
+            for (job, began) in std::mem::take(&mut self.given).into_values() {
+                self.book(&job, Usage::default(), began);
                 settle::give_back(self.shop, job, &Release::lost("shutting down"))?;
             }
         }
         Ok(())
-    }
-
-    /// An agent that fails while the disk is full fails because of that, as far as anybody can tell.
-    fn blame_disk(&self, end: TurnEnd) -> TurnEnd {
-        let (told, session_over) = match &end {
-            TurnEnd::Silent(instead) if self.was_full => (instead, false),
-            TurnEnd::Failed(failure) if self.was_full && failure.class != Class::Lost => {
-                (&failure.evidence, failure.session_over)
-            }
-            _ => return end,
-        };
-        let evidence = format!("the disk was full while the agent worked: {told}");
-        TurnEnd::Failed(Failure { class: Class::Env, evidence, until: None, session_over })
-    }
-
-    fn tell_turn(&self, id: &OrderId, end: &TurnEnd, usage: Usage, began: Instant) {
-        let (verdict, why) = match end {
-            TurnEnd::Testified(said) => (said.verdict.as_str().to_owned(), said.why.clone()),
-            TurnEnd::Silent(instead) => ("silent".to_owned(), instead.clone()),
-            TurnEnd::Failed(failure) => {
-                (format!("failed ({})", failure.class), failure.evidence.clone())
-            }
-        };
-        self.shop.tell(What::TurnEnded {
-            order: id.clone(),
-            verdict,
-            why: crate::agent::one_line(&why, 300),
-            took_ms: began.elapsed().as_millis() as u64,
-            usage,
-        });
-    }
-
-    /// The running turn has had its time: it is dropped alone if the agent can do that, else with its session.
-    pub(super) async fn drop_turn(&mut self, why: String) -> Result<()> {
-        let Some(session) = &mut self.open else { return Ok(()) };
-        if session.interrupt().await {
-            self.interrupted = Some((self.watch.read() + INTERRUPT_GRACE, why));
-            return Ok(());
-        }
-        self.session_failed(Class::Crash, &why).await
     }
 
     /// The session is over: what it still had to be given goes back.

@@ -93,6 +93,16 @@ fn scenes(template: &Template, is_stage: bool) -> Vec<(Value, Vec<Want>)> {
             wanted.push(marked("it is red", "`findings` alone between `<<<{{ nonce }}` and `{{ nonce }}>>>`, each on a line of its own"));
             vec![(values, wanted)]
         }
+        "repair" => {
+            let values = context! {
+                id, generation, nonce, stage => "test", instead => "it said nothing",
+                desk => "/the/desk", worktree => Value::from("/the/tree"),
+            };
+            let mut wanted = named();
+            wanted.push(want("/the/desk", "the desk"));
+            wanted.push(marked("it said nothing", "`instead` alone between `<<<{{ nonce }}` and `{{ nonce }}>>>`, each on a line of its own"));
+            vec![(values, wanted)]
+        }
         "result" => {
             let mut wanted = named();
             wanted.push(want("verdict", "the result's `verdict`"));

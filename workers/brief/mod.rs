@@ -142,6 +142,26 @@ pub fn fix(
     Ok(joined(&[told, result(setting, facts)?]))
 }
 
+/// A repair turn: the same order again, for the result that is missing.
+pub fn repair(
+    stage: &Stage,
+    setting: &Setting<'_>,
+    facts: &Facts<'_>,
+    instead: &str,
+) -> Result<String> {
+    let (id, generation, nonce) = (facts.id.as_str(), facts.generation, setting.nonce);
+    let told = setting.prompts.render(
+        Template::REPAIR,
+        context! {
+            id, generation, nonce, instead,
+            stage => stage.name,
+            desk => shown(facts.desk),
+            worktree => facts.worktree.map(shown),
+        },
+    )?;
+    Ok(joined(&[told, result(setting, facts)?]))
+}
+
 /// The one prompt of a one-shot agent: the opening, how results are given, and every order.
 pub fn one_shot(opening: &str, setting: &Setting<'_>, orders: &[String]) -> Result<String> {
     let values = context! { nonce => setting.nonce, limit => RESULT_LIMIT_BYTES };

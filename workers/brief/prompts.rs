@@ -49,6 +49,12 @@ impl Template {
         about: "a fix turn, after a gate was red",
         text: include_str!("fix.md"),
     };
+    /// A repair turn.
+    pub const REPAIR: Self = Self {
+        name: "repair",
+        about: "a repair turn, for a result that does not count",
+        text: include_str!("repair.md"),
+    };
     /// How a structured result is given.
     pub const RESULT: Self = Self {
         name: "result",
@@ -63,8 +69,8 @@ impl Template {
     };
 
     /// Those that all stages have in common.
-    pub const COMMON: [Self; 6] =
-        [Self::RULES, Self::INSTRUCTIONS, Self::TURN, Self::FIX, Self::RESULT, Self::BY_FILE];
+    pub const COMMON: [Self; 7] =
+        [Self::RULES, Self::INSTRUCTIONS, Self::TURN, Self::FIX, Self::REPAIR, Self::RESULT, Self::BY_FILE];
 
     /// A stage's brief.
     pub fn of_stage(stage: &Stage) -> Self {

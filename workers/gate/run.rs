@@ -309,7 +309,7 @@ async fn start(
     cookie: &str,
     stop: &Stop,
 ) -> Result<Ran, Error> {
-    let mut program = Program::new(setting.argv, folder, cookie)?.giving_way();
+    let mut program = Program::new(setting.argv, folder, cookie)?.giving_way().kept();
     for (name, value) in setting.env.iter().chain(hints) {
         program = program.env(name, value);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{Ended, Group, Program};
+use super::{Ended, Program};
 use crate::awake;
 use crate::error::Result;
 use crate::stop::Stop;
@@ -34,10 +34,9 @@ impl Program {
         most: usize,
         stop: &Stop,
     ) -> Result<Captured> {
-        let mut command = self.command();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.spawn(command)?;
-        let group = Group::of(&child);
+        let (mut child, mut hold) = self.start(|command| {
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        })?;
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (mut output, mut remarks) = (Vec::new(), Vec::new());
@@ -66,8 +65,11 @@ impl Program {
                     _ = &mut talk, if !talked => talked = true,
                 }
             };
-            group.kill();
+            hold.kill();
             drop(child.wait().await);
+            if hold.is_kept() {
+                let _left = hold.finish(&mut child).await;
+            }
             if !talked {
                 // A grandchild outside the group may hold the pipes open for ever.
                 drop(tokio::time::timeout(Duration::from_secs(1), talk).await);

@@ -210,6 +210,8 @@ pub(super) fn plain(dir: &Path, cookie: &str, args: Vec<OsString>, pairs: &Pairs
         env: std::collections::BTreeMap::new(),
         cookie: cookie.to_owned(),
         gives_way: false,
+        kept: false,
+        wall: crate::process::Wall::None,
     }
     .env("LC_ALL", "C")
     .env("GIT_TERMINAL_PROMPT", "0")

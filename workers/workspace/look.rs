@@ -28,16 +28,33 @@ impl Workspace {
         generation: u64,
         base: &Commit,
         tree: &str,
+        session: &str,
     ) -> Result<Look> {
         let message = format!("{id}: what is looked at under claim {generation}\n");
         let commit = self.commit_tree(object(tree)?, &base.commit, &message).await?;
-        let folder = self.checkouts().join(format!("look-{id}.{generation}"));
+        let folder = self.looks_of(session).join(format!("{id}.{generation}"));
         let lock = self.order_lock(id).await?;
         self.clear_looks(id, generation).await?;
+        std::fs::create_dir_all(self.looks_of(session))
+            .map_err(|error| Error::io("make the folder", &self.looks_of(session), error))?;
         self.detach(&folder, &commit.commit).await?;
         drop(lock);
         self.empty_trash().await;
         Ok(Look { folder, commit })
+    }
+
+    /// The folder of all that a session looks at. It stays the same folder while the session runs.
+    pub fn looks_of(&self, session: &str) -> PathBuf {
+        self.all_looks().join(session)
+    }
+
+    /// Takes that folder away, if nothing is in it any more.
+    pub fn close_looks(&self, session: &str) {
+        let _in_use = std::fs::remove_dir(self.looks_of(session));
+    }
+
+    fn all_looks(&self) -> PathBuf {
+        self.root.join(".looks")
     }
 
     /// The tree of what is in the checkout now: tracked and untracked files, not the ignored ones.
@@ -77,17 +94,20 @@ impl Workspace {
 
     /// The order's checkouts up to this generation.
     fn looks(&self, id: &OrderId, generation: u64) -> Result<Vec<PathBuf>> {
-        let all = self.checkouts();
+        let all = self.all_looks();
         let entries = match std::fs::read_dir(&all) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(Error::io("read the folder", &all, error)),
         };
         let ours = |name: &str| -> Option<bool> {
-            let (order, made) = name.strip_prefix("look-")?.rsplit_once('.')?;
+            let (order, made) = name.rsplit_once('.')?;
             Some(order == id.as_str() && made.parse::<u64>().ok()? <= generation)
         };
-        let folders = entries.flatten().map(|entry| entry.path());
+        // One folder for each session, and in it one for each order.
+        let sessions = entries.flatten().map(|entry| entry.path());
+        let folders = sessions.flat_map(|session| std::fs::read_dir(session).into_iter().flatten());
+        let folders = folders.flatten().map(|entry| entry.path());
         Ok(folders
             .filter(|path| path.file_name().and_then(|name| ours(name.to_str()?)).unwrap_or(false))
             .collect())

@@ -16,8 +16,8 @@
 //! refs/shopfloor/salvage/<id>/...            what was there before something was taken away or put in its place
 //! refs/shopfloor/ready/...                   an earlier line that came to conflict with the base branch
 //! ```
-//! Below the worktrees' root: `<id>/` the worktrees, `.checkout/<name>/` clean checkouts (`look-<id>.<generation>`: what a
-//! stage that only looks was given), `.bench/` our index files, `.trash/` what is being deleted.
+//! Below the worktrees' root: `<id>/` the worktrees, `.checkout/<name>/` clean checkouts, `.looks/<session>/<id>.<generation>/` what
+//! a stage that only looks was given, `.bench/` our index files, `.trash/` what is being deleted.
 
 use std::path::{Path, PathBuf};
 
@@ -130,6 +130,11 @@ impl Workspace {
     /// The project's folder.
     pub fn project(&self) -> &Path {
         &self.project
+    }
+
+    /// The repository's own folder (`.git`, of the main checkout where the project is a linked one).
+    pub fn common(&self) -> &Path {
+        &self.git.common
     }
 
     /// The folder of all worktrees.

@@ -21,7 +21,8 @@ impl Workspace {
     pub async fn prepare(&self, id: &OrderId) -> Result<Bench> {
         let path = self.place(id);
         let lock = self.order_lock(id).await?;
-        let bench = match (self.tip(&base_ref(id)).await?, is_folder(&path)) {
+        // An empty one was made for somebody who is to find it here later: it is filled as if it were not there.
+        let bench = match (self.tip(&base_ref(id)).await?, is_folder(&path) && !is_empty(&path)) {
             (Some(base), true) => {
                 self.mend(id, &base).await?;
                 Bench { path, base }
@@ -93,7 +94,7 @@ impl Workspace {
     }
 
     /// The order's folder, whether it is there or not.
-    pub(super) fn place(&self, id: &OrderId) -> PathBuf {
+    pub fn place(&self, id: &OrderId) -> PathBuf {
         self.root.join(id.as_str())
     }
 
@@ -160,4 +161,8 @@ impl Workspace {
         self.empty_trash().await;
         Ok(())
     }
+}
+
+fn is_empty(path: &std::path::Path) -> bool {
+    std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
 }

@@ -4,7 +4,7 @@ use super::*;
 use table::{Row, env, work};
 
 /// A scene with the real program, or `None` (and a word about it).
-fn real(model: &Model) -> Option<Scene> {
+pub(super) fn real(model: &Model) -> Option<Scene> {
     real_of(model, 1)
 }
 
@@ -169,7 +169,7 @@ async fn a_budget_that_is_used_up_ends_the_session() {
         _ => turn_of(&scene, &mut *session, "b").await.0,
     };
     let failure = failed(&end_of);
-    assert_eq!((failure.class, failure.session_over), (Class::Work, true), "{failure:?}");
+    assert_eq!((failure.fault, failure.session_over), (Fault::Budget, true), "{failure:?}");
     end(&scene, session, GRACE).await;
 }
 

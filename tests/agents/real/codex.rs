@@ -9,7 +9,7 @@ mod walls;
 const BOTH: [DriverName; 2] = [DriverName::Codex, DriverName::CodexExec];
 
 /// A scene with the real program, or `None` (and a word about it). `tests` is how many are skipped then.
-fn real(driver: DriverName, model: &Model, tests: usize) -> Option<Scene> {
+pub(super) fn real(driver: DriverName, model: &Model, tests: usize) -> Option<Scene> {
     let program = found::program("codex", "0.169.0", tests)?;
     let mut scene = Scene::new(driver, &program.to_string_lossy());
     let home = scene.path("home");

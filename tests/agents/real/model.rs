@@ -238,6 +238,6 @@ pub(super) fn result(body: &str, order: Option<&str>) -> Value {
     serde_json::json!({
         "order": order.map_or_else(|| fact("Order"), str::to_owned),
         "gen": fact("Generation").parse::<u64>().unwrap_or(0),
-        "nonce": fact("Nonce"), "verdict": "done", "why": "scripted", "artifacts": [],
+        "nonce": fact("Nonce"), "verdict": "done", "why": "scripted", "artifacts": [], "denied": "",
     })
 }

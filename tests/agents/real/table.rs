@@ -45,13 +45,8 @@ pub(super) fn check(agent: &str, row: &Row, turn: &TurnEnd, requests: usize) -> 
 
 /// What shopfloor does about it.
 fn then(failure: &Failure) -> &'static str {
-    match (failure.until, failure.class, failure.session_over) {
-        (Some(_), ..) => "charge nobody, wait until the time it named",
-        (None, Class::Env, true) => "charge nobody, end the session, pause the stage",
-        (None, Class::Env, false) => "charge nobody, pause the stage",
-        (None, Class::Work, true) => "charge the order, fresh session",
-        (None, Class::Work, false) => "charge the order, go on",
-        (None, Class::Crash, _) => "charge a crash",
-        (None, Class::Lost, _) => "charge nobody, go on",
+    match failure.until {
+        Some(_) => "wait until the time it named",
+        None => failure.action.as_str(),
     }
 }

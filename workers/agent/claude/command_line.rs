@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::super::SessionPlan;
 use super::super::schema;
 use super::super::setup::Setup;
+use crate::config::Permissions;
 use crate::error::{Error, Result};
 
 /// Model rounds one order may take. A turn that needs more is too large an order.
@@ -45,13 +46,26 @@ pub(super) fn args(setup: &Setup, plan: &SessionPlan) -> Vec<String> {
     }
     args.extend(["--session-id", plan.session.as_str()]);
     // Whoever needs a wall around the agent puts one around the program: no permission mode is a sandbox.
-    args.extend(["--permission-mode", "dontAsk"]);
+    args.extend([
+        "--permission-mode",
+        match setup.permissions {
+            Permissions::Work => "dontAsk",
+            Permissions::Full => "bypassPermissions",
+        },
+    ]);
     args.extend(["--allowedTools", "Bash,Edit,Write,Read,Glob,Grep"]);
     args.extend(["--tools", "Bash,Edit,Read,Write"]);
     // The repository that is worked on must not run code at our start, nor change the agent's settings.
     args.extend(["--strict-mcp-config", "--setting-sources", "", "--disable-slash-commands"]);
     args.extend(["--json-schema", &schema, "--max-turns", &rounds]);
+    if plan.caps.tokens {
+        // Without them it tells what a turn has written only at its end.
+        args.push("--include-partial-messages");
+    }
     let mut args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+    if let Some(usd) = plan.caps.session_usd {
+        args.extend(["--max-budget-usd".to_owned(), usd.to_string()]);
+    }
     for folder in &plan.folders {
         args.extend(["--add-dir".to_owned(), folder.display().to_string()]);
     }

@@ -10,7 +10,7 @@ use super::super::talk::{Talk, Then};
 use super::super::{SessionPlan, Turn};
 use super::event::{self, Event};
 use super::outcome::{self, Hints};
-use super::usage::Meter;
+use super::usage::{Live, Meter};
 
 /// One session's conversation.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(super) struct Conversation {
     brief: String,
     hints: Hints,
     meter: Meter,
+    live: Live,
     to_send: VecDeque<Value>,
 }
 
@@ -29,6 +30,7 @@ impl Conversation {
             brief: plan.brief.clone(),
             hints: Hints::default(),
             meter: Meter::default(),
+            live: Live::default(),
             to_send: VecDeque::new(),
         }
     }
@@ -39,6 +41,9 @@ impl Conversation {
             Event::Text(text) => vec![AgentEvent::Text(text)],
             Event::Tool(text) => vec![AgentEvent::ToolCall(text)],
             Event::ToolFailed(text) => vec![AgentEvent::ToolResult(text)],
+            Event::ToolBegan(id) => vec![AgentEvent::ToolBegan(id)],
+            Event::ToolEnded(id) => vec![AgentEvent::ToolEnded(id)],
+            Event::Tokens(tokens) => vec![AgentEvent::Used(self.live.take(tokens))],
             Event::Shown(text) => vec![AgentEvent::Remark(text)],
             Event::Synthetic(code) => {
                 let shown = AgentEvent::Remark(format!("error {code}"));
@@ -92,6 +97,7 @@ impl Speaker for Conversation {
 
     fn tell(&mut self, turn: &Turn) {
         self.hints = Hints::default();
+        self.live = Live::default();
         let content = match self.talk.at_first_turn() {
             true => format!("{}\n\n{}", self.brief, turn.prompt),
             false => turn.prompt.clone(),

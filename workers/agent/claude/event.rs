@@ -17,6 +17,12 @@ pub(super) enum Event {
     Tool(String),
     /// A tool failed, or was not allowed.
     ToolFailed(String),
+    /// The tool call of this id runs.
+    ToolBegan(String),
+    /// It does not any more.
+    ToolEnded(String),
+    /// What a request to the model has used so far.
+    Tokens(Tokens),
     /// A remark.
     Shown(String),
     /// The CLI's own message in the model's place: an error code such as `authentication_failed`.
@@ -36,6 +42,19 @@ pub(super) enum Event {
     Quiet,
     /// Not known: its type, and subtype where it has one.
     Unknown(String),
+}
+
+/// What a request to the model has used so far.
+#[derive(Debug, PartialEq)]
+pub(super) struct Tokens {
+    /// Whose conversation: the session's own, or a helper's (the call that began it).
+    pub(super) of: String,
+    /// The message that answers it, where it is named.
+    pub(super) message: Option<String>,
+    /// Read, cached ones included.
+    pub(super) input: Option<u64>,
+    /// Written.
+    pub(super) output: Option<u64>,
 }
 
 /// One retry of the CLI's own.
@@ -65,8 +84,8 @@ const QUIET_SYSTEM: [&str; 12] = [
     "ui_invalidate",
     "compact_boundary",
 ];
-const QUIET: [&str; 5] =
-    ["stream_event", "control_response", "command_lifecycle", "conversation_reset", "keep_alive"];
+const QUIET: [&str; 4] =
+    ["control_response", "command_lifecycle", "conversation_reset", "keep_alive"];
 
 /// The text at `pointer`, empty when there is none.
 pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
@@ -84,6 +103,7 @@ pub(super) fn read(line: &[u8]) -> Option<Vec<Event>> {
         "system" => vec![system(&value)],
         "assistant" => assistant(&value),
         "user" => user(&value),
+        "stream_event" => vec![piece(&value)],
         "rate_limit_event" => vec![limit(&value)],
         "result" => vec![Event::Result(Box::new(value))],
         quiet if QUIET.contains(&quiet) => vec![Event::Quiet],
@@ -150,6 +170,12 @@ fn limit(value: &Value) -> Event {
 
 fn assistant(value: &Value) -> Vec<Event> {
     let mut events = Vec::new();
+    // What is written is only known at its end, and told by the pieces and by the result.
+    if let (Some(id), Some(usage)) = (value.pointer("/message/id"), value.pointer("/message/usage"))
+    {
+        let message = id.as_str().map(str::to_owned);
+        events.push(tokens(value, message, usage, false));
+    }
     let code = text(value, "/error");
     if !code.is_empty() {
         events.push(Event::Synthetic(code.to_owned()));
@@ -161,8 +187,36 @@ fn assistant(value: &Value) -> Vec<Event> {
             "tool_use" => Event::Tool(tool(block)),
             _ => Event::Quiet,
         });
+        if text(block, "/type") == "tool_use" {
+            events.push(Event::ToolBegan(text(block, "/id").to_owned()));
+        }
     }
     events
+}
+
+/// A piece of an answer, which is told where tokens are counted.
+fn piece(value: &Value) -> Event {
+    let event = &value["event"];
+    match text(event, "/type") {
+        "message_start" => {
+            let message = text(event, "/message/id").to_owned();
+            tokens(value, Some(message), &event["message"]["usage"], true)
+        }
+        "message_delta" => tokens(value, None, &event["usage"], true),
+        _ => Event::Quiet,
+    }
+}
+
+fn tokens(value: &Value, message: Option<String>, usage: &Value, written: bool) -> Event {
+    let input = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
+    let input = input.iter().filter_map(|name| usage[name].as_u64());
+    let input = input.fold(None, |sum: Option<u64>, n| Some(sum.unwrap_or(0).saturating_add(n)));
+    Event::Tokens(Tokens {
+        of: text(value, "/parent_tool_use_id").to_owned(),
+        message,
+        input,
+        output: usage["output_tokens"].as_u64().filter(|_| written),
+    })
 }
 
 /// A tool call in a few words: the tool and the first thing it is given that says what it does.
@@ -174,13 +228,16 @@ fn tool(block: &Value) -> String {
 
 fn user(value: &Value) -> Vec<Event> {
     let content = value.pointer("/message/content").and_then(Value::as_array);
-    let failed = |block: &&Value| block["is_error"] == true;
-    let mut events: Vec<Event> = content
-        .into_iter()
-        .flatten()
-        .filter(failed)
-        .map(|block| Event::ToolFailed(format!("tool failed: {}", text(block, "/content"))))
-        .collect();
+    let mut events = Vec::new();
+    for block in content.into_iter().flatten() {
+        if block["is_error"] == true {
+            let why = text(block, "/content");
+            events.push(Event::ToolFailed(format!("tool failed: {why}")));
+        }
+        if text(block, "/type") == "tool_result" {
+            events.push(Event::ToolEnded(text(block, "/tool_use_id").to_owned()));
+        }
+    }
     events.push(Event::Quiet);
     events
 }

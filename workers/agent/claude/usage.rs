@@ -1,8 +1,11 @@
 //! What a turn used: differences, since the CLI's totals run on over the whole session.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::super::Usage;
+use super::event::Tokens;
 
 /// Turns running totals into what one turn used.
 #[derive(Debug, Default)]
@@ -43,6 +46,42 @@ impl Meter {
     }
 }
 
+/// What the turn under way has used so far: the sum over its requests. The totals that the CLI tells come with its end.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    /// Tokens by message: read, written.
+    messages: BTreeMap<String, (u64, u64)>,
+    /// The message that is being written, by conversation.
+    current: BTreeMap<String, String>,
+}
+
+impl Live {
+    /// Takes news of one request; the sum of all.
+    pub(super) fn take(&mut self, tokens: Tokens) -> Usage {
+        let Tokens { of, message, input, output } = tokens;
+        let message = match message {
+            Some(message) => {
+                self.current.insert(of, message.clone());
+                Some(message)
+            }
+            None => self.current.get(&of).cloned(),
+        };
+        if let Some(message) = message {
+            // One message is told in several events, and each of them has the counts anew.
+            let known = self.messages.entry(message).or_default();
+            *known = (known.0.max(input.unwrap_or(0)), known.1.max(output.unwrap_or(0)));
+        }
+        let sum = |part: fn(&(u64, u64)) -> u64| {
+            Some(self.messages.values().map(part).fold(0_u64, u64::saturating_add))
+        };
+        Usage {
+            input_tokens: sum(|known| known.0),
+            output_tokens: sum(|known| known.1),
+            cost_usd: None,
+        }
+    }
+}
+
 fn total(of: &Value, names: &[&str]) -> Option<u64> {
     names.iter().map(|name| of.get(name).and_then(Value::as_u64)).fold(None, add)
 }
@@ -66,6 +105,22 @@ mod tests {
         assert!((cost(0.5) - 0.5).abs() < 1e-9);
         assert!((cost(0.7) - 0.2).abs() < 1e-9);
         assert!((cost(0.1) - 0.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_runs_is_the_sum_over_requests_and_no_event_counts_twice() {
+        let mut live = Live::default();
+        let mut tell = |of: &str, message: Option<&str>, input, output| {
+            let (of, message) = (of.to_owned(), message.map(str::to_owned));
+            live.take(Tokens { of, message, input, output }).known_tokens()
+        };
+        assert_eq!(tell("", Some("a"), Some(100), Some(1)), 101);
+        assert_eq!(tell("", Some("a"), Some(100), None), 101);
+        assert_eq!(tell("", None, None, Some(50)), 150);
+        assert_eq!(tell("", Some("b"), Some(200), Some(1)), 351);
+        // A helper writes at the same time.
+        assert_eq!(tell("t", Some("c"), Some(10), Some(1)), 362);
+        assert_eq!(tell("", None, None, Some(9)), 370);
     }
 
     #[test]

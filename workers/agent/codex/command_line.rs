@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use super::super::enclosed::enclose;
 use super::super::setup::Setup;
 use super::super::{SessionPlan, Turn};
 use super::home::Home;
+use crate::config::Permissions;
 use crate::error::{Error, Result};
 use crate::process::Program;
 
@@ -38,6 +40,8 @@ const OWN: [&str; 15] = [
 ];
 /// The wall that Codex puts around the commands of its model.
 const WALL: &str = "sandbox_mode=\"workspace-write\"";
+/// None: ours stands and holds the whole of Codex, or one of the operator's.
+const NO_WALL: &str = "sandbox_mode=\"danger-full-access\"";
 /// A key that we hand over is not written to disk.
 const FORGETS: &str = "cli_auth_credentials_store=\"ephemeral\"";
 
@@ -51,6 +55,8 @@ pub(super) struct Prepared {
     pub(super) tmp: PathBuf,
     /// The key to log in with, where the operator gave one.
     pub(super) key: Option<String>,
+    /// True behind walls of ours, in which it can't put up its own.
+    walled: bool,
 }
 
 impl Prepared {
@@ -70,13 +76,14 @@ impl Prepared {
         // What the agent's commands inherit holds no key.
         let key = program.env.remove(OsStr::new(KEY));
         let key = key.map(|key| key.to_string_lossy().into_owned());
-        Ok(Self { program, home, tmp, key })
+        enclose(&mut program, plan, &[tmp.clone(), home.path.clone()])?;
+        Ok(Self { program, home, tmp, key, walled: plan.walls.is_some() })
     }
 
     /// `codex app-server`.
     pub(super) fn app_server(&self, setup: &Setup) -> Program {
         let mut args = vec!["app-server".to_owned()];
-        self.settings(&mut args);
+        self.settings(setup, &mut args);
         args.extend(setup.args.iter().cloned());
         self.with(args)
     }
@@ -92,7 +99,7 @@ impl Prepared {
     ) -> Program {
         let mut args: Vec<String> =
             ["exec", "--json", "--skip-git-repo-check"].map(str::to_owned).to_vec();
-        self.settings(&mut args);
+        self.settings(setup, &mut args);
         if let Some(model) = &setup.model {
             args.extend(["-m".to_owned(), model.clone()]);
         }
@@ -113,9 +120,13 @@ impl Prepared {
         program
     }
 
-    fn settings(&self, args: &mut Vec<String>) {
+    fn settings(&self, setup: &Setup, args: &mut Vec<String>) {
         let forgets = self.home.own.then_some(FORGETS);
-        for setting in OWN.into_iter().chain([WALL]).chain(forgets) {
+        let wall = match setup.permissions {
+            Permissions::Work if !self.walled => WALL,
+            Permissions::Work | Permissions::Full => NO_WALL,
+        };
+        for setting in OWN.into_iter().chain([wall]).chain(forgets) {
             args.extend(["-c".to_owned(), setting.to_owned()]);
         }
     }

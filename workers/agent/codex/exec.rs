@@ -223,6 +223,10 @@ impl Session for ExecSession {
         Box::pin(self.wait())
     }
 
+    fn in_tool(&mut self) -> bool {
+        self.talk.in_tool()
+    }
+
     fn interrupt(&mut self) -> Waiting<'_, bool> {
         let can = self.pipes.is_some() && self.talk.interrupt();
         if can {

@@ -40,6 +40,12 @@ pub(super) fn completed(item: &Value) -> AgentEvent {
     }
 }
 
+/// The id of a command, a patch or another tool, which runs until it is complete.
+pub(super) fn tool(item: &Value) -> Option<String> {
+    let tools = ["commandexecution", "filechange", "mcptoolcall", "dynamictoolcall", "websearch"];
+    tools.contains(&kind(item).as_str()).then(|| text(item, "/id").to_owned())
+}
+
 /// True for a tool call that was not allowed.
 pub(super) fn denied(item: &Value) -> bool {
     text(item, "/status") == "declined"

@@ -27,6 +27,12 @@ impl Meter {
         self.now = Some(Totals { input, output });
     }
 
+    /// What the turn under way has used so far.
+    pub(super) fn so_far(&self) -> Usage {
+        let mut copy = Self { before: self.before, now: self.now };
+        copy.turn()
+    }
+
     /// What was used since this was asked last. Without totals in between it is unknown; money always is.
     pub(super) fn turn(&mut self) -> Usage {
         let Some(now) = self.now.take() else { return Usage::default() };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 use super::super::{Said, SessionPlan, Usage, one_line};
-use crate::failure::{Failure, TurnEnd};
+use crate::failure::{Failure, Fault, TurnEnd};
 use crate::order::OrderId;
 use crate::verdict::{RESULT_LIMIT_BYTES, Refusal, Testimony};
 
@@ -179,26 +179,20 @@ impl Expected {
 
 /// How the orders without a result end, given how the process ended.
 pub(super) fn without_result(ended: crate::process::Ended, any_taken: bool) -> TurnEnd {
-    use crate::failure::Class;
     use crate::process::Ended;
+    let failed = |fault, why| TurnEnd::Failed(Failure::of(fault, any_taken, why).over());
     match ended {
-        Ended::Exit(code @ (126 | 127)) if !any_taken => TurnEnd::Failed(Failure::ends_session(
-            Class::Env,
+        Ended::Exit(code @ (126 | 127)) if !any_taken => failed(
+            Fault::SetUp,
             format!("exit {code}: the command, or one it needs, is missing or can't be run"),
-        )),
+        ),
         // A shell tells by such a code that what it ran was killed.
-        Ended::Exit(code @ 129..=159) => TurnEnd::Failed(Failure::ends_session(
-            Class::Crash,
-            format!("exit {code}: killed by signal {}", code - 128),
-        )),
-        Ended::Exit(code) => TurnEnd::Silent(format!("exited {code} and left no result")),
-        Ended::Signal(signal) => TurnEnd::Failed(Failure::ends_session(
-            Class::Crash,
-            format!("killed by signal {signal}"),
-        )),
-        Ended::TimedOut | Ended::Stopped => {
-            TurnEnd::Failed(Failure::ends_session(Class::Lost, "ended by us"))
+        Ended::Exit(code @ 129..=159) => {
+            failed(Fault::Ended, format!("exit {code}: killed by signal {}", code - 128))
         }
+        Ended::Exit(code) => TurnEnd::Silent(format!("exited {code} and left no result")),
+        Ended::Signal(signal) => failed(Fault::Ended, format!("killed by signal {signal}")),
+        Ended::TimedOut | Ended::Stopped => failed(Fault::Interrupted, "ended by us".to_owned()),
     }
 }
 

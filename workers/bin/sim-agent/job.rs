@@ -21,8 +21,10 @@ pub(crate) struct Job {
     pub(crate) title: String,
     /// The papers it is asked to leave.
     pub(crate) leaves: Vec<String>,
-    /// It is a fix turn.
+    /// It is a fix turn, or a repair turn.
     pub(crate) fix: bool,
+    /// It is a repair turn: only the result is missing.
+    pub(crate) repair: bool,
 }
 
 impl Job {
@@ -36,10 +38,16 @@ impl Job {
 
     /// Reads a prompt (with or without a brief before it). `None` when no order stands in it.
     pub(crate) fn read(prompt: &str) -> Option<Self> {
-        let mut lines = prompt.lines().skip_while(|line| {
-            !line.starts_with("# Work order ") && !line.starts_with("# Fix turn for work order ")
-        });
-        let mut job = Self { fix: lines.next()?.starts_with("# Fix turn"), ..Self::default() };
+        const HEADS: [&str; 3] =
+            ["# Work order ", "# Fix turn for work order ", "# Repair turn for work order "];
+        let head = |line: &&str| HEADS.iter().any(|head| line.starts_with(head));
+        let mut lines = prompt.lines().skip_while(|line| !head(line));
+        let head = lines.next()?;
+        let mut job = Self {
+            fix: !head.starts_with("# Work order"),
+            repair: head.starts_with("# Repair turn"),
+            ..Self::default()
+        };
         let mut lines = lines.skip_while(|line| line.is_empty());
         for line in lines.by_ref() {
             let Some((name, value)) = line.split_once(": ") else { break };

@@ -54,6 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<u8, String> {
             title: order.title,
             leaves: Vec::new(),
             fix: false,
+            repair: false,
         };
         if let Some(code) = one(options, &job, &dir)? {
             return Ok(code);
@@ -89,13 +90,28 @@ fn early(act: &Act) -> Result<Option<u8>, String> {
         Some(Mischief::Hang) => mischief::hang(),
         Some(Mischief::Crash) => mischief::crash(),
         Some(Mischief::SilentExit) => return Ok(Some(0)),
+        Some(
+            Mischief::Login
+            | Mischief::Overloaded
+            | Mischief::ContextFull
+            | Mischief::Refusal
+            | Mischief::Truncated,
+        ) => {
+            return Err("SIMULATED: the model gives an error".to_owned());
+        }
         Some(Mischief::UsageLimit) => {
             return Err(format!("the usage limit is reached, it ends in {} s", act.reset_in_s));
         }
         Some(Mischief::Garbage) => mischief::garbage(&mut out).map_err(printed)?,
         Some(Mischief::Flood) => mischief::flood(act, &mut out).map_err(printed)?,
         Some(Mischief::Grandchild) => mischief::leave_grandchild()?,
-        Some(Mischief::Lie | Mischief::TamperTests | Mischief::WrongOrder | Mischief::NoResult)
+        Some(
+            Mischief::Lie
+            | Mischief::TamperTests
+            | Mischief::WrongOrder
+            | Mischief::NoResult
+            | Mischief::Runaway,
+        )
         | None => {}
     }
     out.flush().map_err(printed)?;

@@ -44,6 +44,8 @@ pub(crate) struct Act {
     pub(crate) times: Option<u32>,
     /// Only at fix turns, or only at others. Unset: at both.
     pub(crate) fix: Option<bool>,
+    /// Only at repair turns, or only at others. Unset: at both.
+    pub(crate) repair: Option<bool>,
     /// What it says.
     pub(crate) verdict: Verdict,
     /// Why, in its words.
@@ -64,6 +66,16 @@ pub(crate) struct Act {
     pub(crate) run: Vec<Vec<String>>,
     /// The paper that gets their output.
     pub(crate) capture: Option<String>,
+    /// So many of its tool calls were not allowed.
+    pub(crate) denials: u32,
+    /// What its result says of that.
+    pub(crate) denied: String,
+    /// A tool of it runs so many milliseconds and prints nothing.
+    pub(crate) tool_ms: Option<u64>,
+    /// Tokens it reads in the turn. Unset: as many as its prompt has, and some.
+    pub(crate) tokens: Option<u64>,
+    /// US dollars the turn costs. Unset: by its tokens.
+    pub(crate) usd: Option<f64>,
     /// How it misbehaves.
     pub(crate) misbehave: Option<Mischief>,
     /// With `usage-limit`: seconds from now at which the limit ends.
@@ -81,6 +93,7 @@ impl Default for Act {
             stage: "*".to_owned(),
             times: None,
             fix: None,
+            repair: None,
             verdict: Verdict::Done,
             why: String::new(),
             ms: None,
@@ -91,6 +104,11 @@ impl Default for Act {
             artifacts: Vec::new(),
             run: Vec::new(),
             capture: None,
+            denials: 0,
+            denied: String::new(),
+            tool_ms: None,
+            tokens: None,
+            usd: None,
             misbehave: None,
             reset_in_s: 60,
             mib: 200,
@@ -125,6 +143,18 @@ pub(crate) enum Mischief {
     Grandchild,
     /// Does the work, and ends without a result.
     NoResult,
+    /// The key is refused.
+    Login,
+    /// The model's server has too much to do.
+    Overloaded,
+    /// The conversation no longer fits into the model's context.
+    ContextFull,
+    /// The model refuses the work.
+    Refusal,
+    /// The answer is longer than an answer may be.
+    Truncated,
+    /// Asks its model again and again, 1,000 tokens at a time, until it is interrupted.
+    Runaway,
 }
 
 impl Scenario {
@@ -147,7 +177,8 @@ impl Scenario {
             let fits = |wanted: &str, given: &str| wanted == "*" || wanted == given;
             let fits = fits(&act.order, &job.order)
                 && fits(&act.stage, &job.stage)
-                && act.fix.is_none_or(|fix| fix == job.fix);
+                && act.fix.is_none_or(|fix| fix == job.fix)
+                && act.repair.is_none_or(|repair| repair == job.repair);
             if fits && self.use_up(at, act)? {
                 return Ok(Some(act));
             }

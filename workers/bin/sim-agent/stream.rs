@@ -108,7 +108,7 @@ impl Talk<'_> {
         self.init()?;
         let Some(mut job) = Job::read(text) else {
             self.tell(&format!("{LABEL}: there is no work order in this message"))?;
-            self.result(text, None)?;
+            self.result(text, None, &Act::default())?;
             return Ok(Turned::Over);
         };
         if job.title.is_empty() {
@@ -131,6 +131,11 @@ impl Talk<'_> {
         if let Some(turned) = self.misbehave(&act)? {
             return Ok(turned);
         }
+        if let Some(ms) = act.tool_ms
+            && !self.silent_tool(Duration::from_millis(ms))?
+        {
+            return self.aborted();
+        }
         if !self.wait(time / 2)? {
             return self.aborted();
         }
@@ -138,7 +143,7 @@ impl Talk<'_> {
         for (tool, what) in &done.calls {
             self.call(tool, what)?;
         }
-        self.result(text, done.testimony.as_ref())?;
+        self.result(text, done.testimony.as_ref(), &act)?;
         Ok(Turned::Over)
     }
 
@@ -169,6 +174,14 @@ impl Talk<'_> {
             Some(Mischief::Crash) => mischief::crash(),
             Some(Mischief::SilentExit) => return Ok(Some(Turned::Exit(0))),
             Some(Mischief::UsageLimit) => return self.limited(act.reset_in_s).map(Some),
+            Some(Mischief::Runaway) => return self.run_away().map(Some),
+            Some(
+                fault @ (Mischief::Login
+                | Mischief::Overloaded
+                | Mischief::ContextFull
+                | Mischief::Refusal
+                | Mischief::Truncated),
+            ) => return self.failed(fault).map(Some),
             Some(Mischief::Garbage) => {
                 mischief::garbage(&mut std::io::stdout().lock())
                     .map_err(|error| unheard(&error))?;
@@ -208,11 +221,27 @@ impl Talk<'_> {
         self.assistant(&json!({"type": "text", "text": text}))
     }
 
+    /// A command that prints nothing while it runs. False when the turn was interrupted.
+    fn silent_tool(&mut self, time: Duration) -> Result<bool, String> {
+        self.begin_call("Bash", "a silent command")?;
+        let on = self.wait(time)?;
+        self.end_call()?;
+        Ok(on)
+    }
+
     fn call(&self, tool: &str, what: &str) -> Result<(), String> {
+        self.begin_call(tool, what)?;
+        self.end_call()
+    }
+
+    fn begin_call(&self, tool: &str, what: &str) -> Result<(), String> {
         let name = if tool == "Bash" { "command" } else { "file_path" };
         self.assistant(
             &json!({"type": "tool_use", "id": "toolu_sim", "name": tool, "input": {name: what}}),
-        )?;
+        )
+    }
+
+    fn end_call(&self) -> Result<(), String> {
         print(&json!({
             "type": "user", "session_id": self.options.session,
             "message": {"role": "user", "content": [
@@ -221,8 +250,8 @@ impl Talk<'_> {
     }
 
     /// The result's fields that are the same whatever happened.
-    fn plain_result(&mut self, read: u64, written: u64) -> Value {
-        let cost = read as f64 * 4e-6 + written as f64 * 2e-5;
+    fn plain_result(&mut self, read: u64, written: u64, usd: Option<f64>) -> Value {
+        let cost = usd.unwrap_or(read as f64 * 4e-6 + written as f64 * 2e-5);
         self.cost += cost;
         self.results += 1;
         json!({
@@ -238,8 +267,16 @@ impl Talk<'_> {
         })
     }
 
-    fn result(&mut self, prompt: &str, testimony: Option<&Testimony>) -> Result<(), String> {
-        let mut result = self.plain_result(5_000 + prompt.len() as u64 / 4, 400);
+    fn result(
+        &mut self,
+        prompt: &str,
+        testimony: Option<&Testimony>,
+        act: &Act,
+    ) -> Result<(), String> {
+        let read = act.tokens.unwrap_or(5_000 + prompt.len() as u64 / 4);
+        let mut result = self.plain_result(read, 400, act.usd);
+        let denied = json!({"tool_name": "Bash", "tool_use_id": "toolu_sim", "tool_input": {}});
+        result["permission_denials"] = vec![denied; act.denials as usize].into();
         match testimony {
             Some(testimony) => {
                 let output = serde_json::to_value(testimony).map_err(|error| error.to_string())?;
@@ -252,10 +289,57 @@ impl Talk<'_> {
     }
 
     fn aborted(&mut self) -> Result<Turned, String> {
-        let mut result = self.plain_result(0, 0);
+        let mut result = self.plain_result(0, 0, None);
         result["subtype"] = json!("error_during_execution");
         result["is_error"] = json!(true);
         result["terminal_reason"] = json!("aborted_streaming");
+        print(&result)?;
+        Ok(Turned::Over)
+    }
+
+    /// Request after request, until somebody interrupts.
+    fn run_away(&mut self) -> Result<Turned, String> {
+        for nth in 0_u64.. {
+            print(&json!({
+                "type": "assistant", "session_id": self.options.session, "parent_tool_use_id": null,
+                "message": {"id": format!("msg_{nth}"), "type": "message", "role": "assistant",
+                    "model": LABEL, "content": [{"type": "text", "text": LABEL}],
+                    "usage": {"input_tokens": 1000, "output_tokens": 1}},
+            }))?;
+            if !self.wait(Duration::from_millis(10))? {
+                let mut result = self.plain_result(1000 * (nth + 1), 0, None);
+                result["subtype"] = json!("error_during_execution");
+                result["is_error"] = json!(true);
+                print(&result)?;
+                break;
+            }
+        }
+        Ok(Turned::Over)
+    }
+
+    /// An error of the model, as the real one tells it.
+    fn failed(&mut self, fault: Mischief) -> Result<Turned, String> {
+        let (code, status, reason) = match fault {
+            Mischief::Login => ("authentication_failed", json!(401), "api_error"),
+            Mischief::Overloaded => ("overloaded", json!(529), "api_error"),
+            Mischief::ContextFull => ("invalid_request", json!(400), "prompt_too_long"),
+            Mischief::Truncated => ("max_output_tokens", Value::Null, "completed"),
+            _ => ("", Value::Null, "completed"),
+        };
+        print(&json!({
+            "type": "assistant", "session_id": self.options.session, "error": code,
+            "is_api_error_message": true,
+            "message": {"type": "message", "role": "assistant", "model": "<synthetic>",
+                "content": [{"type": "text", "text": LABEL}]},
+        }))?;
+        let mut result = self.plain_result(0, 0, None);
+        result["is_error"] = json!(true);
+        result["api_error_status"] = status;
+        result["terminal_reason"] = json!(reason);
+        if fault == Mischief::Refusal {
+            result["stop_reason"] = json!("refusal");
+        }
+        result["result"] = json!(LABEL);
         print(&result)?;
         Ok(Turned::Over)
     }
@@ -276,7 +360,7 @@ impl Talk<'_> {
             "message": {"type": "message", "role": "assistant", "model": "<synthetic>",
                 "content": [{"type": "text", "text": words}]},
         }))?;
-        let mut result = self.plain_result(0, 0);
+        let mut result = self.plain_result(0, 0, None);
         result["is_error"] = json!(true);
         result["api_error_status"] = json!(429);
         result["api_error"] = json!("usage_limit_reached");

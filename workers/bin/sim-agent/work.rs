@@ -137,6 +137,7 @@ fn testimony(act: &Act, job: &Job) -> Option<Testimony> {
         verdict: act.verdict,
         why,
         artifacts: act.artifacts.clone(),
+        denied: act.denied.clone(),
     })
 }
 

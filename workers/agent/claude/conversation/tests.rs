@@ -2,7 +2,7 @@
 
 use super::super::super::Said;
 use super::*;
-use crate::failure::{Class, TurnEnd};
+use crate::failure::{Class, Fault, TurnEnd};
 use crate::holder::SessionId;
 use crate::order::OrderId;
 use crate::process::Ended;
@@ -29,6 +29,8 @@ fn plan() -> SessionPlan {
         brief: "b".to_owned(),
         orders: Vec::new(),
         folders: Vec::new(),
+        caps: crate::agent::Caps::default(),
+        walls: None,
     }
 }
 
@@ -232,14 +234,54 @@ fn a_program_that_gives_up_before_its_first_word_is_the_environments_fault() {
 }
 
 #[test]
-fn denied_tool_calls_are_told_and_do_not_end_the_testimony() {
-    let mut result = good(&output("a", 1, "nonce"));
-    result["permission_denials"] = json!([{"tool_name": "Bash"}, {"tool_name": "Write"}]);
+fn denied_tool_calls_are_told_and_the_result_counts_only_when_it_says_what_became_of_them() {
+    let told = |output: &Value| {
+        let mut result = good(output);
+        result["permission_denials"] = json!([{"tool_name": "Bash"}, {"tool_name": "Write"}]);
+        let mut talk = begun("a", 1);
+        let _go_on = talk.hear(&line(&result));
+        let told: Vec<Said> = std::iter::from_fn(|| talk.talk.say()).collect();
+        let remark = Said::Heard(Some("2 tool calls were denied".to_owned()));
+        assert!(told.contains(&remark), "{told:?}");
+        told
+    };
+    let mut output = output("a", 1, "nonce");
+    for silent in [Value::Null, json!(""), json!("  ")] {
+        if !silent.is_null() {
+            output["denied"] = silent;
+        }
+        let told = told(&output);
+        let TurnEnd::Failed(failure) = end(&told) else { panic!("{told:?}") };
+        assert_eq!((failure.fault, failure.session_over), (Fault::Denied, false));
+    }
+    output["denied"] = json!("the network was not needed");
+    assert!(matches!(end(&told(&output)), TurnEnd::Testified(_)));
+    output["denied"] = json!("");
+    output["verdict"] = json!("blocked");
+    assert!(matches!(end(&told(&output)), TurnEnd::Testified(_)));
+}
+
+#[test]
+fn a_tool_that_runs_and_what_is_used_meanwhile_are_known() {
     let mut talk = begun("a", 1);
-    let _go_on = talk.hear(&line(&result));
-    let told: Vec<Said> = std::iter::from_fn(|| talk.talk.say()).collect();
-    assert!(told.contains(&Said::Heard(Some("2 tool calls were denied".to_owned()))), "{told:?}");
-    assert!(matches!(end(&told), TurnEnd::Testified(_)));
+    let call = json!({"type": "assistant", "message": {"id": "m1", "usage": {"input_tokens": 90,
+        "cache_read_input_tokens": 10, "output_tokens": 1},
+        "content": [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "make"}}]}});
+    assert_eq!(talk.hear(&line(&call)), Then::GoOn);
+    assert!(talk.talk.in_tool());
+    let delta = json!({"type": "stream_event", "event": {"type": "message_delta", "usage": {"output_tokens": 40}}});
+    assert_eq!(talk.hear(&line(&delta)), Then::GoOn);
+    let back = json!({"type": "user", "message": {"content": [{"type": "tool_result", "tool_use_id": "t1", "content": "ok"}]}});
+    assert_eq!(talk.hear(&line(&back)), Then::GoOn);
+    assert!(!talk.talk.in_tool());
+    let used: Vec<u64> = std::iter::from_fn(|| talk.talk.say())
+        .filter_map(|said| match said {
+            Said::Used(usage) => Some(usage.known_tokens()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(used, [100, 140]);
+    assert!(talk.talk.unknown().is_empty(), "{:?}", talk.talk.unknown());
 }
 
 #[test]

@@ -44,14 +44,14 @@ impl AppServer {
         }
         match method {
             "turn/started" => self.turn_started(params),
-            "item/started" => self.talk.take(item::started(&params["item"])),
+            "item/started" => self.item_started(&params["item"]),
             "item/completed" => self.item_completed(&params["item"]),
             "error" => self.error(params),
             "turn/completed" => self.turn_completed(&params["turn"]),
             "thread/tokenUsage/updated" => {
                 self.meter.totals(&params["tokenUsage"]["total"]);
                 self.talk.progress();
-                self.talk.take(AgentEvent::Quiet)
+                self.talk.take(AgentEvent::Used(self.meter.so_far()))
             }
             "account/rateLimits/updated" => {
                 let told = self.limits.news(params).map(AgentEvent::RateLimited);
@@ -92,12 +92,22 @@ impl AppServer {
         self.talk.take(AgentEvent::Started(self.who.clone()))
     }
 
+    fn item_started(&mut self, started: &Value) -> Then {
+        if let Some(id) = item::tool(started) {
+            let (Then::GoOn | Then::Kill(_)) = self.talk.take(AgentEvent::ToolBegan(id));
+        }
+        self.talk.take(item::started(started))
+    }
+
     fn item_completed(&mut self, completed: &Value) -> Then {
         if let Some(turn) = &mut self.turn {
             turn.denied += usize::from(item::denied(completed));
             if let Some(words) = item::words(completed) {
                 words.clone_into(&mut turn.words);
             }
+        }
+        if let Some(id) = item::tool(completed) {
+            let (Then::GoOn | Then::Kill(_)) = self.talk.take(AgentEvent::ToolEnded(id));
         }
         self.talk.take(item::completed(completed))
     }

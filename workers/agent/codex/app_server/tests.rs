@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::super::setup::Setup;
-use super::super::super::{Said, Usage};
+use super::super::super::{Caps, Said, Usage};
 use super::*;
 use crate::config::{AgentConfig, DriverName};
 use crate::failure::{Class, TurnEnd};
@@ -46,13 +46,10 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let key = key.map(|key| ("CODEX_API_KEY".to_owned(), key.to_owned()));
         let config = AgentConfig {
-            driver: DriverName::Codex,
-            program: "codex".to_owned(),
-            args: Vec::new(),
             model: Some("m".to_owned()),
             version: None,
             env: BTreeMap::from_iter(key),
-            simulated: false,
+            ..AgentConfig::new(DriverName::Codex, "codex")
         };
         let setup = Setup::new("x", &config, folder.path()).unwrap();
         let plan = SessionPlan {
@@ -64,6 +61,8 @@ impl Scene {
             brief: "the brief".to_owned(),
             orders: Vec::new(),
             folders: Vec::new(),
+            caps: Caps::default(),
+            walls: None,
         };
         let prepared = Prepared::new(&setup, &plan).unwrap();
         let server = AppServer::new(prepared, config.model, &plan);
@@ -251,7 +250,7 @@ fn commands_may_write_to_the_orders_own_folders_only() {
     let tmp = scene.server.prepared.tmp.display().to_string();
     assert_eq!(wall["writableRoots"], json!(["/scene/work", "/scene/desks/a", tmp]));
     assert_eq!((&wall["networkAccess"], &wall["excludeSlashTmp"]), (&json!(false), &json!(true)));
-    assert_eq!(params["outputSchema"]["required"].as_array().unwrap().len(), 6);
+    assert_eq!(params["outputSchema"]["required"].as_array().unwrap().len(), 7);
     let heard = |words: &str| {
         let line = |said: &Said| matches!(said, Said::Heard(Some(line)) if line.contains(words));
         scene.said.iter().any(line)

@@ -36,7 +36,7 @@ impl Reader {
         let Some(value) = object(line) else {
             return vec![AgentEvent::Unknown("not JSON".to_owned())];
         };
-        vec![match text(&value, "/type") {
+        let mut events = vec![match text(&value, "/type") {
             "thread.started" => {
                 self.thread.get_or_insert_with(|| text(&value, "/thread_id").to_owned());
                 AgentEvent::Quiet
@@ -53,7 +53,13 @@ impl Reader {
             "turn.failed" => self.finished(Some(failed(text(&value, "/error/message")))),
             "" => AgentEvent::Unknown("no type".to_owned()),
             other => AgentEvent::Unknown(one_line(other, 60)),
-        }]
+        }];
+        events.extend(match (text(&value, "/type"), item::tool(&value["item"])) {
+            ("item.started", Some(id)) => Some(AgentEvent::ToolBegan(id)),
+            ("item.completed", Some(id)) => Some(AgentEvent::ToolEnded(id)),
+            _ => None,
+        });
+        events
     }
 
     fn completed(&mut self, completed: &Value) -> AgentEvent {

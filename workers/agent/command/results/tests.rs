@@ -29,6 +29,8 @@ fn scene() -> Scene {
         brief: String::new(),
         orders: vec![turn("a", 1), turn("b", 2)],
         folders: Vec::new(),
+        caps: crate::agent::Caps::default(),
+        walls: None,
     };
     Scene { results: Results::new(&plan), _folder: folder }
 }

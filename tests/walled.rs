@@ -1,0 +1,94 @@
+//! Work behind walls: the whole way with real workers, and what `doctor` and `status` say about it.
+
+use std::path::Path;
+
+use serde_json::Value;
+use shopfloor::process::shim;
+use shopfloor::sandbox::Means;
+
+use crate::house::House;
+
+/// The means that can be had here; of the others it is told that they can't.
+async fn there() -> Vec<Means> {
+    shim::stands_at(Path::new(env!("CARGO_BIN_EXE_shopfloor")));
+    let mut there = Vec::new();
+    for means in Means::ALL {
+        match means.tried().await {
+            Ok(()) => there.push(means),
+            Err(why) => println!("SKIPPED|sandbox {}|1|{why}", means.as_str()),
+        }
+    }
+    there
+}
+
+fn everywhere(sandbox: &str) -> String {
+    let stages = ["spec", "test", "implement", "playtest", "commit"];
+    stages.map(|stage| format!("[stage.{stage}]\nsandbox = \"{sandbox}\"\n")).concat()
+}
+
+#[tokio::test]
+async fn orders_go_all_the_way_behind_every_wall() {
+    for means in there().await {
+        let house = House::with(&everywhere(means.as_str()), "");
+        house.add(&["one", "two"]);
+        house.run_all();
+        for id in ["one", "two"] {
+            assert_eq!(
+                house.state(id),
+                "READY_FOR_REVIEW",
+                "{}: {}",
+                means.as_str(),
+                house.scene()
+            );
+        }
+        // The agent's own HOME was used, and the checkouts that were looked at are gone.
+        assert!(house.project().join("work-orders/.floor/homes/spec-worker").is_dir());
+    }
+}
+
+#[tokio::test]
+async fn doctor_tries_to_escape_and_says_what_it_could() {
+    let there = there().await;
+    let Some(means) = there.first() else { return };
+    let house = House::with(&everywhere(means.as_str()), "");
+    house.add(&["one"]);
+    let told = house.shopfloor(&["doctor", "--json"]);
+    let json: Value = serde_json::from_slice(&told.stdout).unwrap();
+    for means in there {
+        let all = json["sandboxes"].as_array().unwrap();
+        let tried = all.iter().find(|tried| tried["sandbox"] == means.as_str()).unwrap();
+        for attempt in tried["attempts"].as_array().unwrap() {
+            let expected = if attempt["attempt"] == "own_worktree" { "yes" } else { "no" };
+            let could = attempt["could"].as_str().unwrap();
+            assert!([expected, "nothing_there"].contains(&could), "{}: {attempt}", means.as_str());
+        }
+    }
+    // Without walls the same can be done: it was a real attempt.
+    let none = json["sandboxes"].as_array().unwrap().last().unwrap().clone();
+    let could = |name: &str| {
+        let attempts = none["attempts"].as_array().unwrap();
+        attempts.iter().find(|tried| tried["attempt"] == name).unwrap()["could"].clone()
+    };
+    for name in ["queue", "order_state", "base_checkout", "repository", "home", "kill"] {
+        assert_eq!(could(name), "yes", "{name}");
+    }
+    assert_eq!(could("outlive"), "no", "the shim ends what no sandbox holds");
+    assert_eq!(house.git(&["status", "--porcelain"]).lines().count(), 3, "it left something");
+}
+
+#[test]
+fn a_sandbox_that_is_asked_for_and_not_there_ends_the_worker() {
+    let house = House::with(&everywhere("bwrap"), "");
+    house.add(&["one"]);
+    let git = std::process::Command::new("sh").args(["-c", "command -v git"]).output().unwrap();
+    let tools = house.path("tools");
+    std::fs::create_dir(&tools).unwrap();
+    let git = String::from_utf8(git.stdout).unwrap();
+    std::os::unix::fs::symlink(git.trim(), tools.join("git")).unwrap();
+    let mut command = house.command("spec-worker");
+    let ran = command.env("PATH", &tools).arg("--once").output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(!ran.status.success(), "{said}");
+    assert!(said.contains("sandbox = \"bwrap\" can't be had here"), "{said}");
+    assert_eq!((house.state("one").as_str(), house.calls()), ("NEW", 0));
+}

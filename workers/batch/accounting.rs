@@ -1,0 +1,146 @@
+//! What a batch uses: its turns are written down, held to budgets, and shown to work or not to work with an account.
+
+use std::time::Instant;
+
+use crate::accounts::Cause;
+use crate::agent::{Caps, Usage};
+use crate::batch::Batch;
+use crate::batch::held::{self, Before};
+use crate::batch::job::Job;
+use crate::batch::settle;
+use crate::error::Result;
+use crate::event::What;
+use crate::failure::{Action, Failure, Fault, TurnEnd};
+use crate::floor::unix_now;
+use crate::ledger::{self, Ledger, Line, Sum};
+use crate::queue::Release;
+
+impl Batch<'_> {
+    /// What the session is held to by its own program, beside what we do.
+    pub(super) fn caps(&self) -> Caps {
+        let config = &self.shop.config;
+        let budgets = [config.limits.budget, config.budget_of(self.shop.stage.name)];
+        let usd = budgets.iter().filter_map(|budget| budget.session_usd).reduce(f64::min);
+        Caps { session_usd: usd, tokens: budgets.iter().any(|budget| budget.limits_tokens()) }
+    }
+
+    /// Writes down what a turn used. Without a word about it from the agent it is unknown.
+    pub(super) fn book(&mut self, job: &Job, usage: Usage, began: Instant) {
+        let (shop, hired) = (self.shop, self.hired());
+        let line = Line {
+            at: unix_now(),
+            order: job.id().clone(),
+            stage: shop.stage.name.to_owned(),
+            session: self.picked_session.to_string(),
+            agent: hired.agent.name().to_owned(),
+            account: hired.account.clone(),
+            simulated: hired.agent.simulated(),
+            took_ms: began.elapsed().as_millis() as u64,
+            usage,
+            seen_tokens: if hired.agent.takes_turns() { self.live.known_tokens() } else { 0 },
+        };
+        self.live = Usage::default();
+        self.spent.add(&line);
+        if let Err(error) = shop.ledger.add(&line, job.papers.folder()) {
+            shop.warn(format!("{}: what its turn used is not written down: {error}", job.id()));
+        }
+    }
+
+    /// What a turn of this order is held to.
+    fn holds(&self, job: &Job) -> Vec<held::Held> {
+        let (shop, stage) = (self.shop, self.shop.stage.name);
+        let (all, own) = (shop.config.limits.budget, shop.config.budget_of(stage));
+        if all.is_empty() && own.is_empty() {
+            return Vec::new();
+        }
+        let order = ledger::of_order(job.papers.folder());
+        let today = shop.ledger.today(unix_now());
+        let of_stage = |sums: &std::collections::BTreeMap<String, Sum>| {
+            sums.get(stage).copied().unwrap_or_default()
+        };
+        let session = self.spent;
+        let wide =
+            Before { order: ledger::together(&order), session, day: ledger::together(&today) };
+        let narrow = Before { order: of_stage(&order), session, day: of_stage(&today) };
+        let mut all = held::held("limits.budget", &all, &wide);
+        all.extend(held::held(&format!("stage.{stage}.budget"), &own, &narrow));
+        all
+    }
+
+    /// The order, if a turn of it may be begun; `None` when a budget is used up, and what becomes of it was settled.
+    pub(super) async fn afford(&mut self, job: Job) -> Result<Option<Job>> {
+        self.held = self.holds(&job);
+        let Some((fault, why)) = held::used_up(&self.held, 0) else { return Ok(Some(job)) };
+        if fault == Fault::Budget && self.turns > 0 {
+            // It has nothing to do with this order, nor with those behind it.
+            settle::give_back(self.shop, job, &Release::lost(why.as_str()))?;
+            self.give_back_unbegun(&why)?;
+            self.close(&why).await;
+            return Ok(None);
+        }
+        let mut failure = Failure::of(fault, self.turns > 0, why);
+        failure.until = (fault == Fault::DayBudget).then(|| Ledger::day_ends(unix_now()));
+        let ruling = self.rule(&job, &TurnEnd::Failed(failure), &[], 0);
+        self.settle(job, ruling).await?;
+        Ok(None)
+    }
+
+    /// Hears what the turn under way has used so far, and drops it when that is more than it may.
+    pub(super) async fn used(&mut self, usage: Usage) -> Result<()> {
+        self.live = usage;
+        if self.interrupted.is_some() || self.given.is_empty() {
+            return Ok(());
+        }
+        match held::used_up(&self.held, usage.known_tokens()) {
+            None => Ok(()),
+            Some((fault, why)) => {
+                self.drop_turn(fault, format!("{why}, in the middle of its turn")).await
+            }
+        }
+    }
+
+    /// Why no further turn may be given: somebody has found the account's limit.
+    pub(super) fn account_shut(&self) -> Option<String> {
+        let parked = self.shop.accounts.shut(&self.hired().account, unix_now())?;
+        Some(format!("the account {}", parked.told()))
+    }
+
+    /// A turn has shown that the account works, or that it does not. It is parked at once: every worker that uses it looks
+    /// before each turn.
+    pub(super) fn learn_of_account(&mut self, end: &TurnEnd) -> Result<()> {
+        let (shop, account) = (self.shop, self.hired().account.clone());
+        match end {
+            TurnEnd::Failed(failure) if failure.fault.is_the_accounts() => {
+                let by_hand = self.hired().by_hand || failure.action == Action::AskPerson;
+                let cause = Cause {
+                    fault: failure.fault,
+                    why: &failure.evidence,
+                    until: failure.until,
+                    by_hand,
+                };
+                let limits = &shop.config.limits;
+                let known = shop.accounts.shut(&account, unix_now());
+                let parked =
+                    shop.accounts.park(&account, cause, limits, unix_now(), fastrand::f64())?;
+                self.probe = None;
+                if known.is_none_or(|known| known.until != parked.until) {
+                    shop.tell(What::Parked {
+                        account,
+                        fault: parked.fault.clone(),
+                        until: parked.until,
+                        told: parked.told(),
+                        why: parked.why,
+                    });
+                }
+            }
+            // The model did not get to answer.
+            TurnEnd::Failed(failure) if !failure.fault.shows_a_working_account() => {}
+            TurnEnd::Failed(_) | TurnEnd::Silent(_) | TurnEnd::Testified(_) => {
+                if self.probe.take().is_some() && shop.accounts.resume(&account)? {
+                    shop.tell(What::Unparked { account });
+                }
+            }
+        }
+        Ok(())
+    }
+}
