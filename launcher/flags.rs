@@ -3,6 +3,7 @@
 mod import;
 mod run;
 mod planning;
+mod prompts;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use shopfloor::state::State;
 
 pub(crate) use import::{Import, Shape};
 pub(crate) use planning::{Next, Plan, Why};
+pub(crate) use prompts::{Check, Eject, Prompts, PromptsAct};
 pub(crate) use run::{Batch, Run};
 
 /// Turns a folder of work orders into verified commits.
@@ -121,6 +123,8 @@ pub(crate) enum Command {
     Kick(Kick),
     /// Put finished orders into the archive
     Archive(Archive),
+    /// The templates of what agents are told: change them, compare them, try them out
+    Prompts(Prompts),
     /// Say what is wrong with a queue and this machine, and what to do about it
     Doctor(Doctor),
     /// Show the whole path on a small repository made for it, with a SIMULATED agent

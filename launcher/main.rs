@@ -27,6 +27,7 @@ mod plan;
 mod status;
 mod logs;
 mod preflight;
+mod versions;
 mod crew;
 mod restart;
 mod idle;
@@ -38,6 +39,7 @@ mod start;
 mod run;
 mod batches;
 mod stop;
+mod prompts;
 mod doctor;
 mod demo;
 
@@ -113,6 +115,7 @@ fn run(cli: &Cli, voice: Voice) -> Result<Done> {
         Command::Retry(flags) => orders::retry(flags, &place, voice),
         Command::Kick(flags) => orders::kick(flags, &place, voice),
         Command::Archive(flags) => orders::archive(flags, &place, voice),
+        Command::Prompts(flags) => prompts::run(flags, &place, voice),
         Command::Doctor(flags) => doctor::run(flags, &place),
         Command::Demo(flags) => demo::run(flags, voice),
     }

@@ -39,6 +39,7 @@ pub(crate) fn look(
     let mut faults = Vec::new();
     faults.extend(repository(&config, &queue, place, voice).err());
     faults.extend(test_command(&config, place).err());
+    faults.extend(place.prompts(&STAGES).err());
     faults.extend(agents(&config, agent, place));
     let programs = programs(workers_dir);
     match &programs {
@@ -66,6 +67,7 @@ pub(crate) fn faults(
     let config = place.need_config()?;
     config.check_stages(&stages::pipeline())?;
     let mut faults: Vec<Error> = test_command(&config, place).err().into_iter().collect();
+    faults.extend(place.prompts(&STAGES).err());
     faults.extend(agents(&config, agent, place));
     if let Ok(folder) = programs(workers_dir) {
         faults.extend(workers(&folder));

@@ -25,6 +25,7 @@ use crate::lock::{self, LauncherLock, Record, Runner};
 use crate::preflight;
 use crate::snapshot::Snapshot;
 use crate::supervise::{self, Outcome, Plan};
+use crate::versions;
 use crate::voice::{self, Done, Voice};
 use shopfloor::place::Place;
 
@@ -57,6 +58,14 @@ pub(crate) fn run(flags: &Start, given: &Places, place: &Place, voice: Voice) ->
         return detach(flags, place, &floor, voice);
     }
     let lock = take_lock(&floor)?;
+    let versions = versions::look(&ready.config, agent, place);
+    for version in versions.iter().filter(|version| version.drifted()) {
+        voice.warn(format_args!(
+            "another version than was tried: {}; it is used all the same",
+            version.told()
+        ));
+    }
+    versions::keep(&floor, &versions)?;
     let posts = crew.posts(given, place, &ready.config, &ready.programs, voice)?;
     let queue = ready.queue.clone();
     let survey = place.survey(&ready.config, queue.clone(), &stages::pipeline())?;

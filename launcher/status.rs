@@ -17,6 +17,7 @@ use crate::outlook::Outlook;
 use crate::show::stand_told;
 use crate::snapshot::{self, Seen, Snapshot};
 use crate::table::Rows;
+use crate::versions::{self, Version};
 use crate::voice::{self, Done, line, moment};
 use crate::waits::{self, Stand};
 use shopfloor::place::Place;
@@ -32,6 +33,7 @@ struct View {
     counts: Vec<(State, usize)>,
     workers: Vec<Seen>,
     breakers: Vec<Breaker>,
+    agents: Vec<Version>,
     permits: Option<Standing>,
     stands: Vec<(OrderId, State, Stand)>,
     failed: Vec<(OrderId, String)>,
@@ -66,6 +68,7 @@ fn look(place: &Place) -> Result<View> {
         counts: counts(&seen, pipeline.states()),
         workers: snapshot::workers(&*queue, &floor),
         breakers,
+        agents: versions::kept(&floor),
         permits,
         stands,
         failed,
@@ -104,6 +107,10 @@ fn as_text(view: &View) -> Result<()> {
     workers(&view.workers)?;
     unconfined(&view.workers)?;
     breakers(&view.breakers)?;
+    if !view.agents.is_empty() {
+        let told: Vec<String> = view.agents.iter().map(Version::told).collect();
+        voice::result(format_args!("\nAgents: {}", told.join("; ")))?;
+    }
     if let Some(standing) = &view.permits {
         voice::result(format_args!("\n{}", permits_told(standing)))?;
     }
@@ -219,6 +226,7 @@ fn as_json(view: &View) -> Value {
         "counts": counts.collect::<serde_json::Map<_, _>>(),
         "workers": view.workers.iter().map(worker).collect::<Vec<_>>(),
         "breakers": view.breakers,
+        "agents": view.agents,
         "permits": view.permits,
         "holds": stands(|stand| matches!(stand, Stand::Held(_))),
         "failed": view.failed.iter().map(named).collect::<Vec<_>>(),

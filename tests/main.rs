@@ -23,6 +23,7 @@ mod flow;
 mod import;
 mod verify;
 mod bad_input;
+mod briefing;
 mod by_hand;
 mod stops;
 mod full_disk;

@@ -5,6 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use shopfloor::agent;
+use shopfloor::brief::Prompts;
 use shopfloor::config::Config;
 use shopfloor::gate::Gates;
 use shopfloor::queue::Queue;
@@ -87,6 +88,7 @@ async fn shop(house: &House, stage: &Stage) -> Arc<Shop> {
         enlisted,
         batch: stage.batch,
         bounds: Bounds::default(),
+        prompts: Prompts::built_in(),
     })
 }
 

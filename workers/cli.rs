@@ -294,6 +294,7 @@ async fn set_up(
     let (name, agent) = config.agent_for(stage.name, flags.agent.as_deref())?;
     let agent = agent::from_config(name, agent, place.config_folder())?;
     let standing = Standing::of(config.sandbox_for(stage.name), agent.simulated()).await?;
+    let prompts = place.prompts(pipeline.stages())?;
     let queue = place.open_queue_for(&pipeline)?;
     let listed = match &flags.feature_list {
         Some(list) => Some(create(queue.as_ref(), list)?),
@@ -333,6 +334,7 @@ async fn set_up(
         enlisted,
         batch,
         bounds,
+        prompts,
     };
     Ok(Arc::new(shop))
 }

@@ -50,6 +50,9 @@ pub struct Project {
     pub base: Option<String>,
     /// How its tests are run.
     pub test: TestConfig,
+    /// Files with the project's own instructions for agents, relative to it: of these the first that the base has is
+    /// passed to every session. Unset: `AGENTS.md`, then `CLAUDE.md`. Empty: none.
+    pub instructions: Option<Vec<String>>,
 }
 
 /// `[project.test]`
@@ -241,6 +244,9 @@ pub struct AgentConfig {
     /// The model to ask for, where the driver has a flag for it.
     #[serde(default)]
     pub model: Option<String>,
+    /// The version that its program should be; another one is warned of. Unset: the one its driver was written against.
+    #[serde(default)]
+    pub version: Option<String>,
     /// Variables it gets beyond the allowlist. `"${NAME}"` as a whole value takes NAME from our environment.
     #[serde(default)]
     pub env: BTreeMap<String, String>,

@@ -92,6 +92,9 @@ pub enum What {
         order: OrderId,
         /// True for a fix turn.
         fix: bool,
+        /// The fingerprint (SHA-256) of the prompt it was given; empty in the events of older versions.
+        #[serde(default)]
+        prompt: String,
     },
     /// The agent said something.
     Heard {
@@ -268,8 +271,8 @@ impl fmt::Display for What {
                 some(*turns, "turn"),
                 some(*left_over as u64, "process")
             ),
-            Self::TurnBegan { order, fix: false } => write!(f, "{order}: its turn begins"),
-            Self::TurnBegan { order, fix: true } => write!(f, "{order}: a fix turn begins"),
+            Self::TurnBegan { order, fix: false, .. } => write!(f, "{order}: its turn begins"),
+            Self::TurnBegan { order, fix: true, .. } => write!(f, "{order}: a fix turn begins"),
             Self::Heard { line } => write!(f, "  agent: {line}"),
             Self::Refused { order, why } => {
                 write!(f, "a result for {order:?} does not count: {why}")

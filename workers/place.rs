@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::brief::{self, Prompts};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::floor::Floor;
@@ -13,7 +14,7 @@ use crate::order::OrderId;
 use crate::plan::Rules;
 use crate::queue::Queue;
 use crate::queue::files::{FileQueue, Options};
-use crate::stage::Pipeline;
+use crate::stage::{Pipeline, Stage};
 use crate::stages;
 use crate::survey::Survey;
 use crate::workspace::Workspace;
@@ -109,6 +110,16 @@ impl Place {
     /// The machine's own folder in the queue.
     pub fn floor(&self) -> Result<Floor> {
         Ok(Floor::of_queue(self.queue()?))
+    }
+
+    /// The templates of what agents are told: a project's own lie beside its `shopfloor.toml`.
+    pub fn prompts(&self, stages: &[Stage]) -> Result<Prompts> {
+        Prompts::load(&self.prompts_folder(), stages)
+    }
+
+    /// The folder of a project's own templates.
+    pub fn prompts_folder(&self) -> PathBuf {
+        self.config_folder().join(brief::FOLDER)
     }
 
     /// The queue, only to look at it and to clean up: also on a disk that is full or read-only.

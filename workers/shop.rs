@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::agent::Agent;
+use crate::brief::Prompts;
 use crate::config::Config;
 use crate::event::What;
 use crate::floor::{self, Floor, WorkerStatus};
@@ -57,6 +58,8 @@ pub struct Shop {
     pub batch: usize,
     /// What it is narrowed to.
     pub bounds: Bounds,
+    /// The templates of what the agent is told.
+    pub prompts: Prompts,
 }
 
 impl Shop {

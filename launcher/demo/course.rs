@@ -123,7 +123,7 @@ impl Course {
     /// An event of a worker of the stage at `at`.
     fn work(&mut self, what: &What, at: usize) {
         match what {
-            What::TurnBegan { order, fix } => {
+            What::TurnBegan { order, fix, .. } => {
                 self.turns += 1;
                 let mark = if *fix { Mark::FixTurn } else { Mark::Turn };
                 let way = self.mark(order, at, mark);
@@ -229,11 +229,14 @@ mod tests {
     #[test]
     fn an_order_that_is_sent_back_shows_where_it_was_and_where_it_waits() {
         let course = course(&[
-            ("implement-worker", What::TurnBegan { order: id(), fix: false }),
-            ("implement-worker", What::TurnBegan { order: id(), fix: true }),
+            (
+                "implement-worker",
+                What::TurnBegan { order: id(), fix: false, prompt: String::new() },
+            ),
+            ("implement-worker", What::TurnBegan { order: id(), fix: true, prompt: String::new() }),
             ("implement-worker", moved(State::IMPL, State::TESTS_POST)),
             ("implement-worker", moved(State::REVIEW, State::PLAYTEST)),
-            ("playtest-worker", What::TurnBegan { order: id(), fix: false }),
+            ("playtest-worker", What::TurnBegan { order: id(), fix: false, prompt: String::new() }),
             ("playtest-worker", moved(State::PLAYTEST, State::IMPL)),
         ]);
         let way = course.way("a");

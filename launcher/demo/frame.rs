@@ -147,7 +147,7 @@ mod tests {
             batch: 5,
             simulated: true,
         });
-        add(What::TurnBegan { order: order.clone(), fix: false });
+        add(What::TurnBegan { order: order.clone(), fix: false, prompt: String::new() });
         let why = "all four sections are there; 4 files declared".to_owned();
         add(What::Moved { order, from: State::NEW, to: State::word("TESTS_PRE"), why });
         course

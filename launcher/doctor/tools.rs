@@ -1,20 +1,13 @@
 //! Findings about programs: git, the agents of shopfloor.toml, the test command, our own workers; and their versions.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use shopfloor::config::{AgentConfig, Config, DriverName};
 use shopfloor::place::Place;
-use shopfloor::process::Program;
-use shopfloor::stop::Stop;
 
 use super::finding::Finding;
 use crate::preflight;
-use crate::voice::line;
-use crate::waiting::{cookie, wait_for};
-
-/// How long a program may take to say its version.
-const LIMIT: Duration = Duration::from_secs(5);
+use crate::versions::{self, Version};
 
 /// Programs that are known to tell their version and do nothing else. One of a person's own might begin to work.
 const TELL: [&str; 9] =
@@ -55,7 +48,7 @@ pub(crate) fn look(config: &Config, place: &Place) -> (Vec<Tool>, Vec<Finding>) 
         Some((format!("agent {name}"), path, tells))
     });
     for (name, path, tells) in git.into_iter().chain(agents) {
-        let told = if tells { version(&path) } else { Ok(None) };
+        let told = if tells { versions::ask(&path) } else { Ok(None) };
         if let Err(why) = &told {
             let what = format!("{name} is there and can't be run: {why}");
             let mend = format!("try it by hand: {} --version", path.display());
@@ -63,6 +56,7 @@ pub(crate) fn look(config: &Config, place: &Place) -> (Vec<Tool>, Vec<Finding>) 
         }
         tools.push(Tool { name, path, version: told.ok().flatten() });
     }
+    findings.extend(config.agent.iter().filter_map(|(name, agent)| drift(name, agent, &tools)));
     (tools, findings)
 }
 
@@ -71,22 +65,14 @@ fn tells(agent: &AgentConfig, path: &Path) -> bool {
     agent.driver == DriverName::Claude || name.is_some_and(|name| TELL.contains(&name))
 }
 
-/// The first line that a program says when it is asked for its version; an error when it can't be run.
-fn version(path: &Path) -> Result<Option<String>, String> {
-    let argv = [path.display().to_string(), "--version".to_owned()];
-    let program = Program::new(&argv, &std::env::temp_dir(), &cookie());
-    let ran = program
-        .and_then(|program| wait_for(async { program.run(b"", LIMIT, 4096, &Stop::new()).await })?);
-    let ran = ran.map_err(|error| error.to_string())?;
-    if !ran.ok() {
-        let said = ran.text();
-        let said = said.lines().next().unwrap_or_default();
-        return Err(format!(
-            "asked for its version it ended with {}: {}",
-            ran.ended,
-            line(said, 120)
-        ));
-    }
-    let text = ran.text();
-    Ok(text.lines().map(|text| line(text, 80)).find(|text| !text.is_empty()))
+/// An agent of another version than its driver was written against.
+fn drift(name: &str, agent: &AgentConfig, tools: &[Tool]) -> Option<Finding> {
+    let tool = tools.iter().find(|tool| tool.name == format!("agent {name}"))?;
+    let wanted = versions::wanted(agent)?;
+    let version = Version { agent: name.to_owned(), said: tool.version.clone(), wanted };
+    version.drifted().then(|| {
+        let what = format!("another version than was tried: {}", version.told());
+        let mend = format!("try it on a few orders; then say so: [agent.{name}] version = \"...\"");
+        Finding::note("other-version", tool.path.display().to_string(), what, mend)
+    })
 }

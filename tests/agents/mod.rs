@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shopfloor::agent::{self, Agent, Said, Session, SessionEnd, SessionPlan, Turn, Usage};
-use shopfloor::brief::{self, Facts, Setting};
+use shopfloor::brief::{self, Facts, Prompts, Setting};
 use shopfloor::config::{AgentConfig, DriverName};
 use shopfloor::failure::{Failure, TurnEnd};
 use shopfloor::holder::SessionId;
@@ -54,6 +54,7 @@ impl Scene {
             program: program.to_owned(),
             args: Vec::new(),
             model: None,
+            version: None,
             env: BTreeMap::new(),
             simulated: true,
         };
@@ -119,7 +120,13 @@ impl Scene {
         let request = Request::titled(format!("The title of {order}"));
         let stages = STAGES;
         let stage = stages.iter().find(|known| known.name == stage).unwrap();
-        let setting = Setting { project: self.folder.path(), test_command: "x", nonce: NONCE };
+        let setting = Setting {
+            prompts: &Prompts::built_in(),
+            project: self.folder.path(),
+            test_command: "x",
+            nonce: NONCE,
+            instructions: None,
+        };
         let facts = Facts {
             id: &id,
             generation: 3,

@@ -368,7 +368,7 @@ fn programs_are_looked_for_and_known_ones_asked_for_their_version() {
         agent("own")
     );
     scene.write("shopfloor.toml", &config);
-    let told = finds(&scene, &[]).ended(0).json();
+    let told = finds(&scene, &["other-version"]).ended(0).json();
     let version = |name: &str| {
         let tools = told["tools"].as_array().unwrap().iter();
         tools.clone().find(|tool| tool["name"] == name).unwrap()["version"].clone()

@@ -11,3 +11,5 @@ mod endings;
 mod watching;
 mod script;
 mod doctor;
+mod prompts;
+mod versions;

@@ -18,6 +18,9 @@ mod event;
 mod outcome;
 mod usage;
 
+/// The version this was written against.
+pub(super) const WRITTEN_AGAINST: &str = "2.1.328";
+
 /// The agent.
 #[derive(Debug)]
 pub struct Claude {

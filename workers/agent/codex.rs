@@ -29,7 +29,7 @@ use command_line::Prepared;
 use exec::ExecSession;
 
 /// The version this was written against. Another one is told about, and tried.
-const WRITTEN_AGAINST: &str = "0.169.0";
+pub(super) const WRITTEN_AGAINST: &str = "0.169.0";
 /// How long the app-server may take until its thread is open. It takes a fifth of a second on a machine at rest.
 const HANDSHAKE: Duration = Duration::from_secs(30);
 

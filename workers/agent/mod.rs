@@ -68,6 +68,15 @@ pub fn from_config(
     })
 }
 
+/// The version of its program that a driver was written against; `None` for a driver that speaks to any program.
+pub fn written_against(driver: DriverName) -> Option<&'static str> {
+    match driver {
+        DriverName::Claude => Some(claude::WRITTEN_AGAINST),
+        DriverName::Codex | DriverName::CodexExec => Some(codex::WRITTEN_AGAINST),
+        DriverName::Command => None,
+    }
+}
+
 /// What a session is opened with.
 #[derive(Debug, Clone)]
 pub struct SessionPlan {

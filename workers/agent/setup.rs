@@ -106,6 +106,7 @@ mod tests {
             program: program.to_owned(),
             args: Vec::new(),
             model: None,
+            version: None,
             env: env.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect(),
             simulated: false,
         };

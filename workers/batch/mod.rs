@@ -5,6 +5,7 @@
 
 mod choose;
 mod gating;
+mod instructions;
 mod job;
 mod looking;
 mod news;

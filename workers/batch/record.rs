@@ -41,6 +41,9 @@ pub struct Record {
     /// The agent is a simulation.
     #[serde(default)]
     pub simulated: bool,
+    /// The fingerprint (SHA-256) of what the session was told at its start; none before it was opened.
+    #[serde(default)]
+    pub opening: Option<String>,
     /// The most it may take, by weight.
     pub batch: usize,
     /// When it began, unix seconds.
@@ -94,6 +97,9 @@ pub struct Work {
     pub why: String,
     /// Turns it was given.
     pub turns: u64,
+    /// The fingerprint (SHA-256) of each turn's prompt.
+    #[serde(default)]
+    pub prompts: Vec<String>,
     /// How long its turns and gates took, milliseconds.
     pub took_ms: u64,
     /// What its turns used; `None` is unknown, which is not zero.
@@ -223,8 +229,9 @@ impl Record {
 impl Work {
     fn hear(&mut self, what: &What) {
         match what {
-            What::TurnBegan { .. } => {
+            What::TurnBegan { prompt, .. } => {
                 self.turns += 1;
+                self.prompts.push(prompt.clone());
                 self.fate = Fate::UnderWay;
             }
             What::TurnEnded { took_ms, usage, .. } => {
@@ -292,6 +299,7 @@ pub(super) mod tests {
             worker: WorkerId::new(1, 2, 3),
             agent: "sim".to_owned(),
             simulated: true,
+            opening: None,
             batch: 3,
             began: 1,
             ended: None,
@@ -310,7 +318,7 @@ pub(super) mod tests {
         let order = id("a");
         let (verdict, why) = ("done".to_owned(), String::new());
         [
-            What::TurnBegan { order: order.clone(), fix: false },
+            What::TurnBegan { order: order.clone(), fix: false, prompt: "f".to_owned() },
             What::TurnEnded { order, verdict, why, took_ms: 10, usage },
         ]
     }

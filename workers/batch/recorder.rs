@@ -10,6 +10,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 
 use super::record::{Decision, RECORD, Record};
 use super::summary;
+use crate::brief::fingerprint;
 use crate::error::Result;
 use crate::event::What;
 use crate::floor::{self, unix_now};
@@ -48,6 +49,7 @@ impl Recorder {
             worker: shop.enlisted.worker.clone(),
             agent: shop.agent.name().to_owned(),
             simulated: shop.agent.simulated(),
+            opening: None,
             batch: shop.batch,
             began: unix_now(),
             ended: None,
@@ -70,6 +72,12 @@ impl Recorder {
             return;
         }
         record.decisions.push(Decision { at: unix_now(), when: when.to_owned(), share, reasons });
+        self.write();
+    }
+
+    /// The session was told this at its start.
+    pub(super) fn opened(&mut self, opening: &str) {
+        self.record.opening = Some(fingerprint(opening));
         self.write();
     }
 

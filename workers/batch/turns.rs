@@ -3,11 +3,11 @@
 use std::time::{Instant, SystemTime};
 
 use crate::agent::{Said, SessionPlan, Turn, Usage};
-use crate::batch::choose;
 use crate::batch::job::{Entered, Job};
 use crate::batch::news::INTERRUPT_GRACE;
 use crate::batch::permit::Door;
 use crate::batch::{Batch, settle};
+use crate::batch::{choose, instructions};
 use crate::brief::{self, Facts, Setting};
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
@@ -42,8 +42,13 @@ impl Batch<'_> {
                 return Ok(());
             }
         }
-        let plan = self.plan(turns)?;
+        let instructions = match instructions::of(self.shop).await {
+            Ok(instructions) => instructions,
+            Err(error) => return self.not_opened(&error),
+        };
+        let plan = self.plan(turns, instructions.as_ref())?;
         let orders = plan.orders.clone();
+        self.record.opened(&plan.brief);
         match self.shop.agent.open(plan).await {
             Ok(session) => self.open = Some(session),
             Err(error) => return self.not_opened(&error),
@@ -59,7 +64,7 @@ impl Batch<'_> {
         for turn in orders {
             let at = self.todo.iter().position(|job| *job.id() == turn.order);
             if let Some(job) = at.and_then(|at| self.todo.remove(at)) {
-                self.begin(job, false)?;
+                self.begin(job, &turn, false)?;
             }
         }
         Ok(())
@@ -75,9 +80,14 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn plan(&self, orders: Vec<Turn>) -> Result<SessionPlan> {
+    fn plan(
+        &self,
+        orders: Vec<Turn>,
+        instructions: Option<&(String, String)>,
+    ) -> Result<SessionPlan> {
         let command = self.shop.test_command();
-        let setting = self.setting(&command);
+        let mut setting = self.setting(&command);
+        setting.instructions = instructions.map(|(file, text)| (file.as_str(), text.as_str()));
         let mut brief = brief::opening(&self.shop.stage, &setting)?;
         if !orders.is_empty() {
             let prompts: Vec<String> = orders.iter().map(|turn| turn.prompt.clone()).collect();
@@ -97,7 +107,13 @@ impl Batch<'_> {
     }
 
     fn setting<'s>(&'s self, test_command: &'s str) -> Setting<'s> {
-        Setting { project: self.shop.workspace.project(), test_command, nonce: &self.nonce }
+        Setting {
+            prompts: &self.shop.prompts,
+            project: self.shop.workspace.project(),
+            test_command,
+            nonce: &self.nonce,
+            instructions: None,
+        }
     }
 
     /// Gives the next turn if the session is free and there is one: a fix turn first, then what was claimed, then
@@ -258,7 +274,7 @@ impl Batch<'_> {
     }
 
     async fn give_turn(&mut self, job: Job, turn: Turn, fix: bool) -> Result<()> {
-        if !self.begin(job, fix)? {
+        if !self.begin(job, &turn, fix)? {
             return Ok(());
         }
         let Some(session) = &mut self.open else { return Ok(()) };
@@ -272,7 +288,7 @@ impl Batch<'_> {
     }
 
     /// Puts on record that the order's turn begins. False when its claim was lost meanwhile.
-    fn begin(&mut self, job: Job, fix: bool) -> Result<bool> {
+    fn begin(&mut self, job: Job, turn: &Turn, fix: bool) -> Result<bool> {
         let order = job.id().clone();
         let note = Note::of(topic::TURN_BEGUN, if fix { "a fix turn" } else { "its turn" });
         match job.claim.note(&note)? {
@@ -285,7 +301,8 @@ impl Batch<'_> {
         self.was_full &= !self.given.is_empty();
         self.turns += 1;
         self.board.show(|status| status.turns += 1);
-        self.shop.tell(What::TurnBegan { order: order.clone(), fix });
+        let prompt = brief::fingerprint(&turn.prompt);
+        self.shop.tell(What::TurnBegan { order: order.clone(), fix, prompt });
         if self.shop.stage.tree == Tree::Write {
             self.shop.survey.begin(&order)?;
         }

@@ -32,6 +32,18 @@ impl Workspace {
         }
     }
 
+    /// The tip of the base branch alone, without finished work that no person has taken over yet.
+    pub async fn approved(&self) -> Result<Commit> {
+        let tip = self.tips(&[&self.main_ref()]).await?.pop();
+        tip.map(|(_, commit)| commit).ok_or_else(|| self.base_branch_gone())
+    }
+
+    fn base_branch_gone(&self) -> Error {
+        let (base, project) = (&self.base_branch, self.project.display());
+        Error::usage(format!("the base branch {base} is gone from {project}"))
+            .hint("name another one: [project] base in shopfloor.toml")
+    }
+
     /// The lock under which the line of finished work moves.
     pub(super) async fn land_lock(&self) -> Result<Lock> {
         Lock::take(&self.locks, "land", &self.git.stop).await
@@ -87,16 +99,7 @@ impl Workspace {
             let at = all.iter().position(|(known, _)| known == name)?;
             Some(all.swap_remove(at).1)
         };
-        let Some(main) = take(&main_ref) else {
-            let message = format!(
-                "the base branch {} is gone from {}",
-                self.base_branch,
-                self.project.display()
-            );
-            return Err(
-                Error::usage(message).hint("name another one: [project] base in shopfloor.toml")
-            );
-        };
+        let Some(main) = take(&main_ref) else { return Err(self.base_branch_gone()) };
         let Some(ready) = take(READY) else { return Ok(Tips::Straight(main)) };
         if self.is_ancestor(&main.commit, &ready.commit).await? {
             return Ok(Tips::Straight(ready));

@@ -119,7 +119,16 @@ const TABLE: &[(Why, &[&str])] = &[
             "{,docs/}CODEOWNERS",
         ],
     ),
-    (Why::Ours, &["shopfloor.toml", "work-orders/**", ".gitmodules", "**/.gitattributes"]),
+    (
+        Why::Ours,
+        &[
+            "shopfloor.toml",
+            "shopfloor-prompts/**",
+            "work-orders/**",
+            ".gitmodules",
+            "**/.gitattributes",
+        ],
+    ),
     (
         Why::Runner,
         &[

@@ -50,6 +50,7 @@ impl Scene {
             program: "codex".to_owned(),
             args: Vec::new(),
             model: Some("m".to_owned()),
+            version: None,
             env: BTreeMap::from_iter(key),
             simulated: false,
         };
