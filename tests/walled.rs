@@ -1,5 +1,7 @@
 //! Work behind walls: the whole way with real workers, and what `doctor` and `status` say about it.
 
+#![expect(clippy::print_stdout, reason = "a sandbox that can't be had is told")]
+
 use std::path::Path;
 
 use serde_json::Value;
