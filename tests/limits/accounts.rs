@@ -2,7 +2,7 @@
 
 use super::*;
 
-const LIMIT: &str = "[[act]]\norder = \"c\"\nstage = \"spec\"\ntimes = 1\nmisbehave = \"usage-limit\"\nreset_in_s = 6\n";
+const LIMIT: &str = "[[act]]\norder = \"c\"\nstage = \"spec\"\ntimes = 1\nmisbehave = \"usage-limit\"\nreset_in_s = 3600\n";
 
 /// Figure 4: a batch of five, the limit after the second order, a worker that is restarted meanwhile.
 #[test]
@@ -45,11 +45,15 @@ fn a_usage_limit_in_the_middle_of_a_batch_gives_the_rest_back_and_goes_on_by_its
     for id in ["a", "b"] {
         assert_eq!(house.state(id), "IMPL", "{}", house.scene());
     }
-    let others = calls(&other_calls);
-    assert!(
-        others.iter().all(|(at, ..)| *at < u128::from(until) * 1000),
-        "too late to show anything"
-    );
+    assert_eq!(calls(&other_calls).len(), 2);
+    // An hour is too long for a test: what stands on disk is what counts, so it is made to end soon.
+    assert_eq!(calls(&house.path("calls")).len(), 3, "requests while it was parked");
+    let path = house.project().join("work-orders/.floor/accounts/sim.json");
+    let mut parked: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(parked["until"].as_u64(), Some(until));
+    let until = (unix_ms() / 1000) as u64 + 3;
+    parked["until"] = until.into();
+    fs::write(&path, parked.to_string()).unwrap();
     assert_eq!(worker.end(PATIENCE), Some(0), "{}", house.scene());
     for id in ["c", "d", "e"] {
         assert_eq!((house.state(id).as_str(), charged(&house, id)), ("TESTS_PRE", 0), "{id}");
