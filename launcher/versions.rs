@@ -59,13 +59,13 @@ pub(crate) fn look(config: &Config, flag: Option<&str>, place: &Place) -> Vec<Ve
     let mut all: Vec<Version> = Vec::new();
     for stage in &STAGES {
         let Ok((name, agent)) = config.agent_for(stage.name, flag) else { continue };
-        let Some(wanted) = wanted(agent) else { continue };
+        let Some(wanted) = wanted(&agent) else { continue };
         if all.iter().any(|known| known.agent == name) {
             continue;
         }
-        let Ok(path) = preflight::program_of(name, agent, place) else { continue };
+        let Ok(path) = preflight::program_of(&name, &agent, place) else { continue };
         let said = ask(&path).ok().flatten();
-        all.push(Version { agent: name.to_owned(), said, wanted });
+        all.push(Version { agent: name, said, wanted });
     }
     all
 }

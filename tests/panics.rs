@@ -10,12 +10,14 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use shopfloor::accounts::Accounts;
 use shopfloor::agent;
 use shopfloor::config::Config;
 use shopfloor::error::Result;
 use shopfloor::floor::Floor;
 use shopfloor::gate::Gates;
 use shopfloor::holder::{Holder, WorkerId};
+use shopfloor::ledger::Ledger;
 use shopfloor::order::{OrderId, Request};
 use shopfloor::ourselves;
 use shopfloor::plan::{RollKey, Tally};
@@ -24,7 +26,8 @@ use shopfloor::queue::{
     Bell, Claiming, Created, Enlisted, Grant, Listing, Move, Moved, Note, Order, Queue, Recovered,
     Release, Swept,
 };
-use shopfloor::shop::Shop;
+use shopfloor::sandbox::Standing;
+use shopfloor::shop::{Hired, Shop};
 use shopfloor::stages;
 use shopfloor::state::State;
 use shopfloor::stop::Stop;
@@ -163,7 +166,8 @@ async fn shop(folder: &Path, at: &str) -> Arc<Shop> {
     let cookie = format!("{}/own", enlisted.worker);
     let workspace = Workspace::open(&project, &root, None, &floor.run(), &cookie).await.unwrap();
     let (name, agent) = config.agent_for(stage.name, None).unwrap();
-    let agent = agent::from_config(name, agent, &project).unwrap();
+    let agent = agent::from_config(&name, &agent, &project).unwrap();
+    let agents = vec![Hired { agent, account: name, by_hand: false }];
     let config = Arc::new(config);
     let slots = floor.run();
     let gates = Gates::new(Arc::clone(&config), workspace.clone(), floor.clone(), slots, cookie);
@@ -172,6 +176,10 @@ async fn shop(folder: &Path, at: &str) -> Arc<Shop> {
     Arc::new(Shop {
         prompts: shopfloor::brief::Prompts::built_in(),
         survey,
+        standing: Standing::Simulated,
+        home: floor.home(stage.worker),
+        accounts: Accounts::of(&floor),
+        ledger: Ledger::of(&floor),
         permits: None,
         pipeline: stages::pipeline(),
         batch: stage.batch,
@@ -183,7 +191,7 @@ async fn shop(folder: &Path, at: &str) -> Arc<Shop> {
         floor,
         workspace,
         gates,
-        agent,
+        agents,
         enlisted,
         bounds: Bounds::default(),
     })

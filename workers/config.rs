@@ -303,6 +303,7 @@ impl AgentConfig {
             program: program.to_owned(),
             args: Vec::new(),
             model: None,
+            version: None,
             permissions: Permissions::default(),
             account: None,
             env: BTreeMap::new(),

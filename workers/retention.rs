@@ -263,6 +263,7 @@ mod tests {
             doing: String::new(),
             idle: false,
             simulated: true,
+            sandbox: String::new(),
             batch: 1,
             advanced: 0,
             sessions: 1,

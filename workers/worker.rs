@@ -14,7 +14,7 @@ use crate::permits::{PermitBell, Permits};
 use crate::process;
 use crate::queue::{Bell, Recovered};
 use crate::retention;
-use crate::ruling::{Trouble, Whose, backoff};
+use crate::ruling::{Trouble, Whose};
 use crate::sandbox::Standing;
 use crate::secrets;
 use crate::shop::{Board, Shop};

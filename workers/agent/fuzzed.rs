@@ -1,7 +1,7 @@
 //! A session without a process, for what the fuzzer looks at in the drivers' rooms.
 
 use super::talk::Talk;
-use super::{Said, SessionPlan, Turn};
+use super::{Caps, Said, SessionPlan, Turn};
 use crate::failure::TurnEnd;
 use crate::holder::SessionId;
 use crate::order::OrderId;
@@ -23,6 +23,8 @@ pub(super) fn plan() -> SessionPlan {
         brief: "the brief".to_owned(),
         orders: Vec::new(),
         folders: Vec::new(),
+        caps: Caps::default(),
+        walls: None,
     }
 }
 
@@ -66,7 +68,7 @@ impl Turns {
                         assert_eq!(named, (order.as_str(), 3, nonce));
                     }
                 }
-                Said::Refused { .. } | Said::Over { .. } => {}
+                Said::Refused { .. } | Said::Used(_) | Said::Over { .. } => {}
             }
         }
     }

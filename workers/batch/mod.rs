@@ -37,7 +37,7 @@ use crate::awake::Watch;
 use crate::check::Check;
 use crate::error::{Error, Result};
 use crate::event::What;
-use crate::failure::{Failure, Fault, TurnEnd};
+use crate::failure::{Fault, TurnEnd};
 use crate::floor::unix_now;
 use crate::ledger::Sum;
 use crate::order::OrderId;

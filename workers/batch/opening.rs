@@ -66,7 +66,7 @@ impl Batch<'_> {
 
     fn not_opened(&mut self, error: &Error) -> Result<()> {
         let mend = error.next_step().unwrap_or("try the agent by hand").to_owned();
-        self.outcome.trouble = 
+        self.outcome.trouble =
             Some(Trouble { why: error.to_string(), mend, until: None, whose: Whose::Stage });
         for job in std::mem::take(&mut self.todo) {
             let release = Release { class: Class::Env, why: error.to_string(), due: None };

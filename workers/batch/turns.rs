@@ -1,6 +1,5 @@
 //! Giving turns and hearing how they end.
 
-use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::agent::{Said, Turn, Usage};
@@ -10,7 +9,7 @@ use crate::batch::{Again, Batch, choose, settle, taking};
 use crate::brief::{self, Facts};
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
-use crate::failure::{Action, Class, Fault, TurnEnd};
+use crate::failure::{Action, Fault, TurnEnd};
 use crate::floor::unix_now;
 use crate::history::topic;
 use crate::order::OrderId;

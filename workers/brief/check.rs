@@ -83,26 +83,8 @@ fn scenes(template: &Template, is_stage: bool) -> Vec<(Value, Vec<Want>)> {
             )]
         }
         "turn" => [true, false].map(|full| turn(full, named())).into(),
-        "fix" => {
-            let values = context! {
-                id, generation, nonce, stage => "test", gate => "red", findings => "it is red",
-                desk => "/the/desk", worktree => Value::from("/the/tree"),
-            };
-            let mut wanted = named();
-            wanted.push(want("/the/desk", "the desk"));
-            wanted.push(marked("it is red", "`findings` alone between `<<<{{ nonce }}` and `{{ nonce }}>>>`, each on a line of its own"));
-            vec![(values, wanted)]
-        }
-        "repair" => {
-            let values = context! {
-                id, generation, nonce, stage => "test", instead => "it said nothing",
-                desk => "/the/desk", worktree => Value::from("/the/tree"),
-            };
-            let mut wanted = named();
-            wanted.push(want("/the/desk", "the desk"));
-            wanted.push(marked("it said nothing", "`instead` alone between `<<<{{ nonce }}` and `{{ nonce }}>>>`, each on a line of its own"));
-            vec![(values, wanted)]
-        }
+        "fix" => vec![again("findings", named())],
+        "repair" => vec![again("instead", named())],
         "result" => {
             let mut wanted = named();
             wanted.push(want("verdict", "the result's `verdict`"));
@@ -117,6 +99,21 @@ fn scenes(template: &Template, is_stage: bool) -> Vec<(Value, Vec<Want>)> {
             vec![(context! { nonce, limit => 1000 }, wanted)]
         }
     }
+}
+
+/// One more turn of the same order. `data` is the variable for what went wrong.
+fn again(data: &'static str, mut wanted: Vec<Want>) -> (Value, Vec<Want>) {
+    let facts = context! {
+        id => "an-order", generation => 4242_u64, nonce => NONCE, stage => "test", gate => "red",
+        desk => "/the/desk", worktree => Value::from("/the/tree"),
+    };
+    let values = context! { ..facts, ..Value::from_iter([(data, "it is red")]) };
+    wanted.push(want("/the/desk", "the desk"));
+    wanted.push(marked(
+        "it is red",
+        "what went wrong alone between `<<<{{ nonce }}` and `{{ nonce }}>>>`, each on a line of its own",
+    ));
+    (values, wanted)
 }
 
 /// An order with everything, and one with nothing that may be missing.

@@ -69,8 +69,15 @@ impl Template {
     };
 
     /// Those that all stages have in common.
-    pub const COMMON: [Self; 7] =
-        [Self::RULES, Self::INSTRUCTIONS, Self::TURN, Self::FIX, Self::REPAIR, Self::RESULT, Self::BY_FILE];
+    pub const COMMON: [Self; 7] = [
+        Self::RULES,
+        Self::INSTRUCTIONS,
+        Self::TURN,
+        Self::FIX,
+        Self::REPAIR,
+        Self::RESULT,
+        Self::BY_FILE,
+    ];
 
     /// A stage's brief.
     pub fn of_stage(stage: &Stage) -> Self {

@@ -1,7 +1,5 @@
 //! What the fuzzer looks at in this room: the lines that Codex prints, as an app-server and as `codex exec --json`.
 
-use std::collections::BTreeMap;
-
 use super::app_server::AppServer;
 use super::command_line::Prepared;
 pub(crate) use super::exec::fuzzed::stream as exec;
@@ -14,15 +12,8 @@ use crate::config::{AgentConfig, DriverName};
 /// One session with an app-server; orders are given as soon as it is open.
 pub(crate) fn app_server(data: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = AgentConfig {
-        driver: DriverName::Codex,
-        program: "codex".to_owned(),
-        args: Vec::new(),
-        model: Some("m".to_owned()),
-        version: None,
-        env: BTreeMap::new(),
-        simulated: false,
-    };
+    let model = Some("m".to_owned());
+    let config = AgentConfig { model, ..AgentConfig::new(DriverName::Codex, "codex") };
     let mut plan = fuzzed::plan();
     folder.path().clone_into(&mut plan.dir);
     let setup = Setup::new("x", &config, folder.path()).expect("a set-up");
