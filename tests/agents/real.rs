@@ -7,10 +7,16 @@ use super::*;
 use shopfloor::failure::Class;
 
 mod anthropic;
+mod chat;
 mod claude;
 mod codex;
 mod found;
+mod gemini;
+mod gemini_api;
 mod model;
+mod oneshot;
+mod opencode;
+mod qwen;
 mod responses;
 mod table;
 

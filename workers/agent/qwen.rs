@@ -84,7 +84,7 @@ fn settings() -> String {
         "general": {"enableAutoUpdate": false},
         "memory": {"enableManagedAutoMemory": false, "enableManagedAutoDream": false},
         "ui": {"enableFollowupSuggestions": false},
-        "model": {"generationConfig": {"maxRetries": 2, "streamIdleTimeoutMs": 120_000}},
+        "model": {"generationConfig": {"maxRetries": 0, "streamIdleTimeoutMs": 120_000}},
         "context": {"fileFiltering": {"respectGitIgnore": false, "respectQwenIgnore": false}},
     })
     .to_string()

@@ -19,6 +19,8 @@ mod home;
 mod results;
 mod rounds;
 mod session;
+#[cfg(test)]
+pub(super) mod played;
 
 pub(super) use folder::{make_tmp, prepare, stop_search};
 pub(super) use home::Home;

@@ -166,6 +166,18 @@ impl Reader for Qwen {
         events
     }
 
+    fn complaint(&mut self, line: &str) -> Vec<AgentEvent> {
+        // What its server said stands here, and not in the event of the retry.
+        if let Some(rest) = line.strip_prefix("Retrying in ")
+            && let Some(found) = fault::of_message("stderr", rest)
+        {
+            let secs = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+            let delay_ms = secs.parse().ok().map(|secs: f64| secs * 1000.0);
+            return vec![AgentEvent::Retrying(Retry { found, delay_ms })];
+        }
+        vec![AgentEvent::Remark(line.to_owned())]
+    }
+
     fn rest(&self, end: &End, any_taken: bool) -> Rest {
         match self.found(end) {
             Some(found) => Rest::failed(&found, any_taken),
