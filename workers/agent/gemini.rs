@@ -3,8 +3,9 @@
 //! Written against Gemini CLI 0.61.0. Its exit code is 0 for a session that was stopped by a signal, and the HTTP status
 //! modulo 256 for one that an error of its server has ended: only a line `result` says that it came to its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -89,12 +90,20 @@ impl Gemini {
         if let Some(model) = &self.setup.model {
             args.extend(["-m".to_owned(), model.clone()]);
         }
-        for folder in plan.folders.iter().take(MOST_FOLDERS) {
+        for folder in folders(plan).iter().take(MOST_FOLDERS) {
             args.extend(["--include-directories".to_owned(), folder.display().to_string()]);
         }
         args.extend(self.setup.args.iter().cloned());
         args
     }
+}
+
+/// Where its own tools may read and write beside its folder: where the worktrees and the desks are, and not these
+/// themselves, which may be many. It takes for instructions the GEMINI.md of each folder it is given, and later that of
+/// a folder in which it reads a file: that can't be turned off, but for the folders above them.
+fn folders(plan: &SessionPlan) -> BTreeSet<&Path> {
+    let used = plan.orders.iter().flat_map(|turn| turn.worktree.iter().chain([&turn.desk]));
+    used.filter_map(|folder| folder.parent()).collect()
 }
 
 /// Nothing is sent home or fetched. Retries are few, since they belong to us, where they can be seen. The folders of a
@@ -107,7 +116,7 @@ fn settings(rounds: usize) -> String {
         "general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false, "maxAttempts": 3},
         "model": {"maxSessionTurns": rounds},
         "context": {
-            "fileName": "shopfloor-gives-the-instructions.md",
+            "memoryBoundaryMarkers": [],
             "fileFiltering": {"respectGitIgnore": false, "respectGeminiIgnore": false},
         },
     })

@@ -101,7 +101,10 @@ async fn a_flag_it_does_not_know_is_the_environments() {
 #[tokio::test]
 async fn the_repositorys_own_settings_and_instructions_are_left_alone() {
     repository(KIND, |folder, run| {
-        std::fs::write(folder.join("GEMINI.md"), "Planted instructions.").unwrap();
+        // In the folder it is given, where the worktrees are, its instructions can't be turned off; on a floor there are none.
+        if folder.ends_with("work") {
+            std::fs::write(folder.join("GEMINI.md"), "Planted instructions.").unwrap();
+        }
         std::fs::write(folder.join("AGENTS.md"), "Planted instructions.").unwrap();
         std::fs::create_dir_all(folder.join(".gemini")).unwrap();
         let settings = serde_json::json!({

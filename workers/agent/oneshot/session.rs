@@ -41,7 +41,9 @@ pub(in super::super) struct OneShot<R> {
     out: VecDeque<Said>,
     /// It has told its end; its process has to be gone by then.
     gone_by: Option<Instant>,
-    /// We have ended it: whatever it leaves from now on does not count.
+    /// We have signalled it: whatever it leaves from now on does not count.
+    signalled: bool,
+    /// The orders without a result have been told to be over.
     given_up: bool,
     over: Option<String>,
 }
@@ -77,6 +79,7 @@ impl<R: Reader> OneShot<R> {
             unknown: Tally::default(),
             out: VecDeque::new(),
             gone_by: None,
+            signalled: false,
             given_up: false,
             over: None,
         })
@@ -86,11 +89,18 @@ impl<R: Reader> OneShot<R> {
         self.out.extend(self.ration.heard(line));
     }
 
-    /// Looks at the results. What comes after we ended it does not count.
+    /// Looks at the results.
     fn look(&mut self, last: bool) {
-        if !self.given_up {
+        if !self.signalled {
             self.out.extend(self.results.look(last));
         }
+    }
+
+    /// Ends it. No result counts from now on.
+    fn kill(&mut self, reason: &'static str) {
+        self.look(true);
+        self.signalled = true;
+        self.pipes.kill(reason);
     }
 
     fn came(&mut self, came: Came) {
@@ -156,12 +166,11 @@ impl<R: Reader> OneShot<R> {
         if self.given_up || self.over.is_some() {
             return;
         }
-        self.look(true);
-        self.given_up = true;
         let GivenUp { reason, found } = given_up;
+        self.kill(reason);
+        self.given_up = true;
         let rest = Rest::failed(&found, self.results.any_taken());
         self.out.extend(self.results.rest(&rest));
-        self.pipes.kill(reason);
     }
 
     fn ended(&mut self, end: End) {
@@ -181,7 +190,7 @@ impl<R: Reader> OneShot<R> {
 
     /// When something has been waited for long enough.
     fn deadline(&self) -> Option<Instant> {
-        match self.given_up {
+        match self.signalled {
             true => None,
             false => self.gone_by.into_iter().chain(self.patience.ends()).min(),
         }
@@ -189,10 +198,8 @@ impl<R: Reader> OneShot<R> {
 
     fn at_deadline(&mut self) {
         if self.gone_by.is_some_and(|by| by <= Instant::now()) {
-            self.gone_by = None;
-            self.look(true);
             // Its end was told before: what it has told by then stands.
-            self.pipes.kill("it outlived its end");
+            self.kill("it outlived its end");
         } else if let Some(given_up) = self.patience.over() {
             self.give_up(given_up);
         }
