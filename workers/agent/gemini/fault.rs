@@ -21,7 +21,7 @@ fn inner(message: &str) -> Option<Value> {
 }
 
 /// Words where there is no code, or where one code stands for more than one fault. The first one that is found counts.
-const WORDS: [(&str, Fault); 18] = [
+const WORDS: [(&str, Fault); 21] = [
     ("API_KEY_INVALID", Fault::Login),
     ("API key not valid", Fault::Login),
     ("exceeds the maximum number of tokens", Fault::ContextFull),
@@ -31,7 +31,10 @@ const WORDS: [(&str, Fault); 18] = [
     ("ModelNotFoundError", Fault::NoSuchModel),
     ("is not found for API version", Fault::NoSuchModel),
     ("Requested entity was not found", Fault::NoSuchModel),
-    ("blocked due to safety settings", Fault::Refusal),
+    ("model response was blocked", Fault::Refusal),
+    ("exceeded the token limit", Fault::Truncated),
+    ("without a finish reason", Fault::Network),
+    ("empty response with no text", Fault::Network),
     ("Loop detected", Fault::Rounds),
     ("max session turns", Fault::Rounds),
     ("Please set an Auth method", Fault::Login),

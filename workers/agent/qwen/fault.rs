@@ -9,7 +9,7 @@ pub(super) fn of_message(field: &str, message: &str) -> Option<Found> {
 }
 
 /// Words where there is no status, or where one status stands for more than one fault. The first one counts.
-const WORDS: [(&str, Fault); 15] = [
+const WORDS: [(&str, Fault); 16] = [
     ("insufficient_quota", Fault::Billing),
     ("exceeded your current quota", Fault::Billing),
     ("Insufficient Balance", Fault::Billing),
@@ -21,6 +21,7 @@ const WORDS: [(&str, Fault); 15] = [
     ("API key is required", Fault::Login),
     ("max session turns", Fault::Rounds),
     ("Loop detected", Fault::Rounds),
+    ("without a finish reason", Fault::Network),
     ("terminated", Fault::Network),
     ("Connection error", Fault::Network),
     ("fetch failed", Fault::Network),
