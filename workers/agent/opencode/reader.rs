@@ -12,8 +12,8 @@ use super::fault;
 use crate::failure::TurnEnd;
 use crate::process::Ended;
 
-/// Context overflows without a good step in between: the first one is answered by a summary of the conversation, and
-/// when that does not help, it goes on for ever.
+/// Context overflows without a tool call in between: the first one is answered by a summary of the conversation, which
+/// is a good step, and when that does not help, it goes on for ever.
 const MOST_OVERFLOWS: usize = 2;
 
 /// Reads the lines of one session.
@@ -64,7 +64,7 @@ impl Opencode {
     }
 
     fn tool(&mut self, part: &Value) -> AgentEvent {
-        self.good();
+        (self.error, self.overflows) = (None, 0);
         let tool = text(part, "/tool");
         let state = &part["state"];
         let call = format!("{tool} {}", state["input"]);
@@ -80,6 +80,17 @@ impl Opencode {
             return AgentEvent::ToolResult(format!("{tool} was denied: {why}"));
         }
         AgentEvent::ToolResult(format!("{tool} failed: {why}"))
+    }
+
+    fn words(&mut self, part: &Value) -> AgentEvent {
+        let words = text(part, "/text");
+        // Its own words to the model, after a summary: it goes on.
+        if part["synthetic"] == true {
+            self.told.finished = false;
+            return AgentEvent::Remark(words.to_owned());
+        }
+        self.told.say(words, true);
+        AgentEvent::Text(words.to_owned())
     }
 
     fn step_finish(&mut self, part: &Value) -> AgentEvent {
@@ -100,7 +111,7 @@ impl Opencode {
         self.counts |= all > 0;
         let reason = text(part, "/reason").to_owned();
         if all > 0 {
-            self.good();
+            self.error = None;
         }
         self.told.finished = reason == "stop";
         self.step = Some(Step { reason, tokens: all });
@@ -119,11 +130,6 @@ impl Opencode {
         }
         self.error = Some(found);
         told
-    }
-
-    /// A request came off.
-    fn good(&mut self) {
-        (self.error, self.overflows) = (None, 0);
     }
 
     fn hopeless_if(&mut self, look: impl FnOnce(&mut Rounds) -> Option<GivenUp>) {
@@ -177,11 +183,7 @@ impl Reader for Opencode {
         let part = &value["part"];
         let event = match text(&value, "/type") {
             "step_start" => self.step_start(),
-            "text" => {
-                let words = text(part, "/text");
-                self.told.say(words, true);
-                AgentEvent::Text(words.to_owned())
-            }
+            "text" => self.words(part),
             "reasoning" => AgentEvent::Quiet,
             "tool_use" => self.tool(part),
             "step_finish" => self.step_finish(part),

@@ -124,10 +124,13 @@ fn a_denied_tool_ends_the_run_and_is_told() {
 #[test]
 fn an_overflow_that_comes_back_and_a_circle_are_hopeless() {
     let mut reader = Opencode::new(1);
-    let first = recorded!("context-full").lines().next().unwrap();
-    reader.line(first.as_bytes());
-    assert_eq!(reader.told().hopeless, None);
-    reader.line(first.as_bytes());
+    // An overflow, a summary that comes off, the next overflow, and so on.
+    for line in recorded!("overflow-again-and-again").lines().take(5) {
+        reader.line(line.as_bytes());
+        assert_eq!(reader.told().hopeless, None, "{line}");
+    }
+    let second = recorded!("overflow-again-and-again").lines().nth(5).unwrap();
+    reader.line(second.as_bytes());
     let given_up = reader.told().hopeless.clone().unwrap();
     assert_eq!(given_up.found.fault, Fault::ContextFull);
     let mut reader = Opencode::new(1);
