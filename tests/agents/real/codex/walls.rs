@@ -8,6 +8,14 @@ const TRIES: &str = "echo 1 > ok; echo 1 > \"$SCENE/desks/a/ok\"; echo 1 > \"$TM
     echo 1 > \"$HOME/escape\"; echo 1 > /tmp/shopfloor-escape && echo 1 > escape; \
     (echo > /dev/tcp/127.0.0.1/$PORT) 2>/dev/null && echo 1 > network; env > env; true";
 
+/// Tells the agent's commands where the scene is and which port of this machine they are to try.
+fn name_what_is_tried(scene: &mut Scene, model: &Model) {
+    let port = model.url().rsplit(':').next().unwrap().to_owned();
+    scene.config.env.insert("PORT".to_owned(), port);
+    let folder = scene.folder.path().display().to_string();
+    scene.config.env.insert("SCENE".to_owned(), folder);
+}
+
 #[tokio::test]
 async fn an_agent_writes_in_its_orders_worktree_on_its_desk_and_in_its_tmp_and_nowhere_else() {
     for driver in BOTH {
@@ -15,10 +23,7 @@ async fn an_agent_writes_in_its_orders_worktree_on_its_desk_and_in_its_tmp_and_n
             Model::start(|nth, _| if nth == 0 { Reply::Bash(TRIES) } else { Reply::Result }).await;
         let Some(mut scene) = real(driver, &model, 1) else { return };
         std::fs::create_dir_all(scene.path("desks/b")).unwrap();
-        let port = model.url().rsplit(':').next().unwrap().to_owned();
-        scene.config.env.insert("PORT".to_owned(), port);
-        let folder = scene.folder.path().display().to_string();
-        scene.config.env.insert("SCENE".to_owned(), folder);
+        name_what_is_tried(&mut scene, &model);
         let mut session = scene.open("implement").await;
         let (turn, _) = turn_of(&scene, &mut *session, "a").await;
         testified(&turn);
@@ -98,10 +103,7 @@ async fn the_operators_arguments_win_over_the_drivers_wall() {
             for setting in if none { open.clone() } else { wider } {
                 scene.config.args.extend(["-c".to_owned(), setting]);
             }
-            let port = model.url().rsplit(':').next().unwrap().to_owned();
-            scene.config.env.insert("PORT".to_owned(), port);
-            let folder = scene.folder.path().display().to_string();
-            scene.config.env.insert("SCENE".to_owned(), folder);
+            name_what_is_tried(&mut scene, &model);
             let mut session = scene.open("implement").await;
             let (turn, _) = turn_of(&scene, &mut *session, "a").await;
             testified(&turn);
