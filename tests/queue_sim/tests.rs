@@ -145,8 +145,10 @@ fn seeds_that_found_something_stay_fine() {
     // edit after a cut (7461 h), an archived month lost (15979 h), an old `.state` put back for an error (1475 h, 4654 h) or
     // torn by a cut (100160 c, 111426 c), an entry believed though its sync failed (102577 c, 111954 c), a copy made in the middle
     // of a swap that was finished in it (20298526 h, 127738 c), a journal that a person was writing cut off (147137 c), a hold
-    // of two who had no lock (206972 c, 214440 c). The oracle was wrong about edits during moves (60642, 85113, 99139 c).
-    let mixed = [1888, 7461, 15979, 1475, 4654, 20_298_526].map(|seed| (seed, Weather::Mixed));
+    // of two who had no lock (206972 c, 214440 c), the name of a journal that a person had brought back (763462 h). The oracle
+    // was wrong about edits during moves (60642, 85113, 99139 c).
+    let mixed =
+        [1888, 7461, 15979, 1475, 4654, 20_298_526, 763_462].map(|seed| (seed, Weather::Mixed));
     let cuts = [100_160, 111_426, 102_577, 111_954, 127_738, 147_137, 206_972, 214_440]
         .into_iter()
         .chain([60_642, 85_113, 99_139])

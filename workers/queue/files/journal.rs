@@ -160,9 +160,8 @@ impl Journal {
         }
         if self.history.generation == 0 && self.history.seq <= MADE_WITH {
             folder.sync_place(SyncPoint::FirstName)?;
-        }
-        if self.history.seq == 0 {
-            // Before the first entry, and not after it: whoever finds one need not ask whether the file's name is kept.
+            // Before the first entry, and not after it: whoever finds one need not ask whether the file's name is kept. Also
+            // where a file is there already: a person may have put it there.
             folder.sync(SyncPoint::JournalName)?;
         }
         let (mut bytes, mut numbered, at) = (Vec::new(), Vec::new(), folder.machine.now());
