@@ -58,10 +58,11 @@ fn what_an_agent_prints_is_kept_and_shown_without_its_secrets() {
     lines.extend(private_key());
     lines.push("and that is all".to_owned());
     fs::write(house.path("words"), lines.join("\n") + "\n").unwrap();
+    // An argument of its own: behind walls an agent can read what its command line names.
     let words = house.path("words").display().to_string();
     let loud = format!(
         "\n[agent.loud]\ndriver = \"command\"\nprogram = \"sh\"\n\
-         args = [\"-c\", \"cat {words}; cat {words} >&2; sleep 2; exit 1\"]\n[stage.spec]\nagent = \"loud\"\n"
+         args = [\"-c\", \"cat $0; cat $0 >&2; sleep 2; exit 1\", {words:?}]\n[stage.spec]\nagent = \"loud\"\n"
     );
     let config = read(&house, "shopfloor.toml");
     fs::write(house.project().join("shopfloor.toml"), config + &loud).unwrap();

@@ -182,7 +182,7 @@ fn who_waits_for_a_worktree_hears_the_second_stop() {
 #[test]
 fn what_a_killed_playtest_changed_in_the_implementers_worktree_does_not_land() {
     let acts = "[[act]]\norder = \"a\"\nstage = \"playtest\"\ntimes = 1\n\
-                run = [[\"sh\", \"-c\", \"echo slipped in > ../../a/README.md; sleep 60\"]]\n";
+                run = [[\"sh\", \"-c\", \"echo slipped in > ../../../a/README.md; sleep 60\"]]\n";
     let house = House::with("", acts);
     house.add(&["a"]);
     for worker in ["spec-worker", "test-worker", "implement-worker"] {

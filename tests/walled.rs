@@ -94,3 +94,52 @@ fn a_sandbox_that_is_asked_for_and_not_there_ends_the_worker() {
     assert!(said.contains("sandbox = \"bwrap\" can't be had here"), "{said}");
     assert_eq!((house.state("one").as_str(), house.calls()), ("NEW", 0));
 }
+
+/// What a worker's sessions were given, in turn: `session` for each that was opened, and the orders.
+fn sessions_of(house: &House, worker: &str) -> Vec<String> {
+    let own = house.events().into_iter().filter(|event| event["by"] == worker);
+    own.filter_map(|event| match event["event"].as_str()? {
+        "session_opened" => Some("session".to_owned()),
+        "turn_began" => Some(event["order"].as_str()?.to_owned()),
+        _ => None,
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn behind_walls_an_order_joins_the_warm_session_when_it_was_on_its_way_at_the_start_and_else_the_next() {
+    let acts = "[[act]]\norder = \"coming\"\nstage = \"test\"\nms = 3000\n\n\
+                [[act]]\norder = \"first\"\nstage = \"implement\"\nms = 9000\n";
+    for means in there().await {
+        let house = House::with(&everywhere(means.as_str()), acts);
+        house.add(&["first", "unseen", "coming"]);
+        house.run("spec-worker", &["--until-idle"]);
+        for id in ["coming", "unseen"] {
+            assert!(house.shopfloor(&["hold", id]).status.success());
+        }
+        house.run("test-worker", &["--until-idle"]);
+        assert!(house.shopfloor(&["release", "unseen"]).status.success());
+        house.run("test-worker", &["--until-idle"]);
+        assert!(house.shopfloor(&["hold", "unseen"]).status.success());
+        assert!(house.shopfloor(&["release", "coming"]).status.success());
+        let of_tests = || sessions_of(&house, "test-worker");
+        // `first` can be had, the worker before has `coming` in hand, and nobody has `unseen`.
+        let mut before = house.start("test-worker", &["--until-idle"]);
+        house.wait("the turn before", |_| of_tests().last().is_some_and(|order| order == "coming"));
+        let mut worker = house.start("implement-worker", &["--until-idle"]);
+        house.wait("the session", |house| sessions_of(house, "implement-worker").len() == 2);
+        assert!(house.shopfloor(&["release", "unseen"]).status.success());
+        assert_eq!(before.end(std::time::Duration::from_secs(60)), Some(0));
+        assert_eq!(worker.end(std::time::Duration::from_secs(60)), Some(0), "{}", house.scene());
+        assert_eq!(
+            sessions_of(&house, "implement-worker"),
+            ["session", "first", "coming", "session", "unseen"],
+            "{}: {}",
+            means.as_str(),
+            house.scene()
+        );
+        for id in ["first", "coming", "unseen"] {
+            assert_eq!(house.state(id), "PLAYTEST", "{}: {}", means.as_str(), house.scene());
+        }
+    }
+}

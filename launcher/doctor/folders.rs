@@ -11,13 +11,16 @@ use shopfloor::queue::files::Outsider;
 use super::finding::Finding;
 
 /// What stands in the machine's own folder.
-const ON_THE_FLOOR: [&str; 14] = [
+const ON_THE_FLOOR: [&str; 17] = [
     "queue.json",
     "ready",
     "waiting",
     "rolls",
     "line",
     "permits",
+    "accounts",
+    "spent",
+    "homes",
     "workers",
     "sessions",
     "archive",

@@ -74,8 +74,9 @@ fn next_has_the_shape_that_was_promised() {
 
 #[test]
 fn what_is_tried_again_stands_between_what_is_in_progress_and_what_is_ready() {
+    // Neither at its turn nor at the one that asks for the result alone.
     let acts =
-        "[[act]]\norder = \"again\"\nstage = \"spec\"\ntimes = 1\nmisbehave = \"no-result\"\n";
+        "[[act]]\norder = \"again\"\nstage = \"spec\"\ntimes = 2\nmisbehave = \"no-result\"\n";
     let house = House::with("[limits]\nbackoff = \"1h\"\npoll = \"200ms\"\n", acts);
     house.add(&["again"]);
     house.run("spec-worker", &["--once"]);

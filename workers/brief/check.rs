@@ -1,6 +1,8 @@
 //! Trying a template out before an agent is told by it: it is filled in with facts of every kind, and what an agent must be
 //! told to give a result that counts has to be in what comes out.
 
+use std::collections::BTreeMap;
+
 use minijinja::{Value, context};
 
 use super::prompts::{Template, fill};
@@ -107,7 +109,8 @@ fn again(data: &'static str, mut wanted: Vec<Want>) -> (Value, Vec<Want>) {
         id => "an-order", generation => 4242_u64, nonce => NONCE, stage => "test", gate => "red",
         desk => "/the/desk", worktree => Value::from("/the/tree"),
     };
-    let values = context! { ..facts, ..Value::from_iter([(data, "it is red")]) };
+    let own = Value::from(BTreeMap::from([(data, "it is red")]));
+    let values = context! { ..facts, ..own };
     wanted.push(want("/the/desk", "the desk"));
     wanted.push(marked(
         "it is red",

@@ -1,6 +1,5 @@
 //! A process that gives way to others: at low priority.
 
-#[cfg(not(target_os = "linux"))]
 use rustix::process::Pid;
 use tokio::process::{Child, Command};
 
@@ -16,7 +15,7 @@ pub(super) fn nicely(command: &mut Command) -> std::io::Result<Child> {
     // so the thread is one that ends here.
     let starter = || {
         let _inside = runtime.enter();
-        let _refused = rustix::process::setpriority_process(None, NICE);
+        give_way(None);
         command.spawn()
     };
     std::thread::scope(|scope| {
@@ -31,7 +30,13 @@ pub(super) fn nicely(command: &mut Command) -> std::io::Result<Child> {
 pub(super) fn nicely(command: &mut Command) -> std::io::Result<Child> {
     let child = command.spawn()?;
     if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id as i32)) {
-        let _refused = rustix::process::setpriority_process(Some(pid), NICE);
+        give_way(Some(pid));
     }
     Ok(child)
+}
+
+/// Lowers the priority of a process, `None` for ourselves: from where it stands, for one who may raise it must not do so.
+fn give_way(pid: Option<Pid>) {
+    let own = rustix::process::getpriority_process(pid).unwrap_or(0);
+    let _refused = rustix::process::setpriority_process(pid, (own + NICE).min(19));
 }

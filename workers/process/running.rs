@@ -38,6 +38,7 @@ impl Running {
     /// Ends it: close its input and wait `grace`, then TERM, then KILL, then whatever else belongs to it.
     /// Says how it ended and how many processes outlived it (they are dead now).
     pub async fn end(mut self, grace: Duration) -> (Ended, usize) {
+        self.hold.count().await;
         drop(self.child.stdin.take());
         let mut ended = tokio::time::timeout(grace, self.child.wait())
             .await
@@ -55,6 +56,7 @@ impl Running {
 
     /// Kills it and everything that belongs to it, at once.
     pub async fn kill(mut self) -> (Ended, usize) {
+        self.hold.count().await;
         drop(self.child.stdin.take());
         let ended = match self.child.try_wait() {
             Ok(Some(status)) => Ended::from_status(status),

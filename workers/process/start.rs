@@ -30,7 +30,7 @@ impl Program {
         let started = if self.gives_way { nicely(&mut command) } else { command.spawn() };
         let child = started.map_err(|error| self.not_started(error))?;
         let group = Group::of(&child);
-        Ok((child, Hold { group, line, cookie: self.cookie.clone(), keeper: None, left: 0 }))
+        Ok((child, Hold::new(group, line, &self.cookie)))
     }
 
     fn command(&self) -> Result<(Command, Option<Line>)> {
@@ -117,11 +117,29 @@ pub(super) struct Hold {
     group: Group,
     line: Option<Line>,
     cookie: String,
+    /// What belonged to it when it was counted last, where no keeper does.
+    family: Family,
     keeper: Option<u32>,
     left: usize,
 }
 
 impl Hold {
+    fn new(group: Group, line: Option<Line>, cookie: &str) -> Self {
+        let (cookie, family) = (cookie.to_owned(), Family::none());
+        Self { group, line, cookie, family, keeper: None, left: 0 }
+    }
+
+    /// Looks who belongs to it, where no keeper does that. Once it knows that it is to end it may be gone at once, and a
+    /// child that cleared its environment is found by nothing then.
+    pub(super) async fn count(&mut self) {
+        if self.line.is_some() {
+            return;
+        }
+        let cookie = self.cookie.clone();
+        let looked = tokio::task::spawn_blocking(move || Family::of(&cookie)).await;
+        self.family.join(looked.unwrap_or_else(|_| Family::none()));
+    }
+
     /// Asks it to end.
     pub(super) fn ask(&self) {
         match &self.line {
@@ -141,10 +159,10 @@ impl Hold {
     /// Kills what is left of it and waits until that is so. How many processes outlived the program.
     pub(super) async fn finish(&mut self, child: &mut Child) -> usize {
         if self.line.is_none() {
-            let family = self.family().await;
+            self.count().await;
             self.group.signal(Signal::KILL);
             drop(child.wait().await);
-            return self.left_by(family).await;
+            return self.left_by().await;
         }
         self.kill();
         if tokio::time::timeout(KEEPER_LIMIT, child.wait()).await.is_err() {
@@ -181,14 +199,8 @@ impl Hold {
         }
     }
 
-    async fn family(&self) -> Family {
-        let cookie = self.cookie.clone();
-        let looked = tokio::task::spawn_blocking(move || Family::of(&cookie));
-        looked.await.unwrap_or_else(|_| Family::none())
-    }
-
-    async fn left_by(&self, family: Family) -> usize {
-        let cookie = self.cookie.clone();
+    async fn left_by(&mut self) -> usize {
+        let (cookie, family) = (self.cookie.clone(), std::mem::take(&mut self.family));
         let left = tokio::task::spawn_blocking(move || {
             let left = super::carrying(&cookie).len();
             super::end_all(&cookie, Duration::from_secs(10));

@@ -62,13 +62,20 @@ pub fn carrying(cookie: &str) -> Vec<u32> {
 
 /// Everything that belongs to a cookie at one moment. Once its leader is dead, a child that cleared its environment has
 /// neither cookie nor parent to be found by: who is to be ended must be known before.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Family(Vec<(u32, u64)>);
 
 impl Family {
     /// Nobody.
     pub(super) fn none() -> Self {
-        Self(Vec::new())
+        Self::default()
+    }
+
+    /// These too.
+    pub(super) fn join(&mut self, other: Self) {
+        self.0.extend(other.0);
+        self.0.sort_unstable();
+        self.0.dedup();
     }
 
     /// Who carries `cookie` now, and their descendants.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
-use super::{Doors, Means};
+use super::{Doors, Means, cookie};
 use crate::error::{Error, Kind, Result};
 use crate::process::{Program, start_time};
 use crate::stop::Stop;
@@ -230,7 +230,8 @@ pub async fn attempts(
     for folder in [&own, &other] {
         std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
     }
-    let stranger = Program::new(&["sleep".to_owned(), "60".to_owned()], &own, "escape/stranger")?;
+    let sleep = ["sleep".to_owned(), "60".to_owned()];
+    let stranger = Program::new(&sleep, &own, &cookie("stranger"))?;
     let stranger = stranger.converse()?;
     let told = Told {
         targets: targets.clone(),
@@ -243,7 +244,7 @@ pub async fn attempts(
         Error::new(Kind::Failed, "failed to tell where to try").caused_by(error)
     })?;
     let argv = [executable.display().to_string(), WORD.to_owned(), words];
-    let mut program = Program::new(&argv, &own, "escape/attempts")?.kept();
+    let mut program = Program::new(&argv, &own, &cookie("attempts"))?.kept();
     if let Some(means) = means {
         let read = vec![targets.project.clone(), targets.git.clone(), targets.queue.clone()];
         let read = [read, vec![executable.to_owned(), other]].concat();

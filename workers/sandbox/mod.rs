@@ -46,15 +46,15 @@ impl Means {
     /// Tries it out. Why it can't be had here, in words.
     pub async fn tried(self) -> Result<(), String> {
         let folder = std::env::temp_dir();
-        let argv = ["true".to_owned()];
+        let (argv, cookie) = (["true".to_owned()], cookie("trial"));
         let told = |error: &Error| error.in_one_line();
-        let mut program = Program::new(&argv, &folder, "sandbox/trial").map_err(|e| told(&e))?;
+        let mut program = Program::new(&argv, &folder, &cookie).map_err(|e| told(&e))?;
         program.wall = self.wall(&Doors::default()).map_err(|error| told(&error))?;
         if let Wall::Sandbox(words) = &program.wall {
             // The same, as a program of its own: whether there is one is told most clearly so.
             let words = words.iter().map(|word| word.to_string_lossy().into_owned());
             let words: Vec<String> = words.chain(argv).collect();
-            program = Program::new(&words, &folder, "sandbox/trial").map_err(|e| told(&e))?;
+            program = Program::new(&words, &folder, &cookie).map_err(|e| told(&e))?;
         }
         let ran = program.run(b"", TRIAL, 2000, &Stop::new()).await.map_err(|e| told(&e))?;
         match ran.ok() {
@@ -154,6 +154,12 @@ pub struct Walls {
     pub doors: Doors,
     /// The agent's own HOME; it is kept from one session of the worker to the next.
     pub home: PathBuf,
+}
+
+/// A cookie that is nobody else's: what carries it is ended when a trial is over, and five workers that start together all have
+/// theirs at that moment.
+fn cookie(who: &str) -> String {
+    format!("sandbox/{}-{:016x}/{who}", std::process::id(), fastrand::u64(..))
 }
 
 #[cfg(test)]

@@ -40,9 +40,11 @@ static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
 pub fn serve() -> Option<ExitCode> {
     let mut args = std::env::args_os().skip(1);
     if args.next().as_deref() != Some(std::ffi::OsStr::new(WORD)) {
-        if cfg!(target_os = "linux") {
-            // The link and not the path behind it: it still works when the file was replaced by a newer version.
-            stands_at(Path::new("/proc/self/exe"));
+        // The link and not the path behind it: it still works when the file was replaced by a newer version. Where /proc
+        // is hidden there is no link, and nothing by which a keeper could find anybody: then programs are started alone.
+        let own = Path::new("/proc/self/exe");
+        if cfg!(target_os = "linux") && own.exists() {
+            stands_at(own);
         }
         return None;
     }
