@@ -28,10 +28,21 @@ fn everywhere(sandbox: &str) -> String {
     stages.map(|stage| format!("[stage.{stage}]\nsandbox = \"{sandbox}\"\n")).concat()
 }
 
+/// A house whose simulated agent stands behind these walls. It counts no calls: the file for them lies outside.
+fn walled(means: Means, acts: &str) -> House {
+    let house = House::with(&everywhere(means.as_str()), acts);
+    let path = house.project().join("shopfloor.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once(", SIM_AGENT_CALLS = ").unwrap();
+    let (_, after) = rest.split_once(" }").unwrap();
+    std::fs::write(&path, format!("{before} }}{after}")).unwrap();
+    house
+}
+
 #[tokio::test]
 async fn orders_go_all_the_way_behind_every_wall() {
     for means in there().await {
-        let house = House::with(&everywhere(means.as_str()), "");
+        let house = walled(means, "");
         house.add(&["one", "two"]);
         house.run_all();
         for id in ["one", "two"] {
@@ -75,7 +86,7 @@ async fn doctor_tries_to_escape_and_says_what_it_could() {
         assert_eq!(could(name), "yes", "{name}");
     }
     assert_eq!(could("outlive"), "no", "the shim ends what no sandbox holds");
-    assert_eq!(house.git(&["status", "--porcelain"]).lines().count(), 3, "it left something");
+    assert_eq!(house.git(&["status", "--porcelain"]), "?? shopfloor.toml\n", "it left something");
 }
 
 #[test]
@@ -107,11 +118,12 @@ fn sessions_of(house: &House, worker: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn behind_walls_an_order_joins_the_warm_session_when_it_was_on_its_way_at_the_start_and_else_the_next() {
+async fn behind_walls_an_order_joins_the_warm_session_when_it_was_on_its_way_at_the_start_and_else_the_next()
+ {
     let acts = "[[act]]\norder = \"coming\"\nstage = \"test\"\nms = 3000\n\n\
                 [[act]]\norder = \"first\"\nstage = \"implement\"\nms = 9000\n";
     for means in there().await {
-        let house = House::with(&everywhere(means.as_str()), acts);
+        let house = walled(means, acts);
         house.add(&["first", "unseen", "coming"]);
         house.run("spec-worker", &["--until-idle"]);
         for id in ["coming", "unseen"] {
