@@ -83,10 +83,12 @@ impl Oracle {
         if name == ".hold" {
             account.hold = None;
         }
-        // Who copied or restored a whole folder in the middle of a swap wrote both words: one of them is.
+        // Who copied or restored a whole folder in the middle of a swap wrote both words: one of them is. And who takes the
+        // journal away takes what it knew of a move with it.
         let wrote_both = account.touched.place || stands.is_some() && stands == account.old_by_hand;
+        let known = !wrote_both && !account.touched.journal;
         match name {
-            ".state.next" | ".state.old" if account.edit == Some(node) && !wrote_both => {
+            ".state.next" | ".state.old" if account.edit == Some(node) && known => {
                 self.blame(12, format!("what a person wrote into .state of {of} was thrown away"));
             }
             ".state.next" | ".state.old" => {}

@@ -128,7 +128,7 @@ impl Oracle {
     fn replaced(&mut self, tree: &Tree, folder: Node, line: &Line) {
         let Some(account) = self.accounts.get_mut(&folder) else { return };
         let (stands, from) = (tree.find(folder, ".state"), line.from.clone());
-        let read = line.read.and_then(|(ino, _, born)| tree.file_of(ino, born)).or(stands);
+        let read = line.read.and_then(|(ino, _, born)| tree.file_of(ino, born, stands)).or(stands);
         // A person may have written into it since, also the same word, or have put another in its place.
         let mtime = line.read.map(|(_, mtime, _)| mtime);
         let as_read = account.word(tree) == Some(line.from.as_str())
