@@ -54,6 +54,19 @@ pub mod topic {
     pub const SECURITY: &str = "security";
 }
 
+/// Which file it was, whatever its name: what a file system remembers of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileMark {
+    /// Its inode.
+    pub ino: u64,
+    /// Its modification time, nanoseconds since 1970, where that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtime: Option<i64>,
+    /// When it was made, nanoseconds since 1970, where the file system keeps that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub born: Option<i64>,
+}
+
 /// One entry of a journal. Integers and strings only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -99,6 +112,12 @@ pub struct Entry {
     /// When that file was made, nanoseconds, where the file system keeps it (file queue).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub born: Option<i64>,
+    /// The `.state` file that stands since this entry, and is kept over power loss (file queue).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put: Option<FileMark>,
+    /// The journal's own file, in the first entry after its name was made to outlive power loss (file queue).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileMark>,
     /// The id of the order, in the first entry: a copied folder is found out by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -128,6 +147,8 @@ impl Entry {
             ino: None,
             mtime: None,
             born: None,
+            put: None,
+            file: None,
             id: None,
             why: String::new(),
             at: 0,

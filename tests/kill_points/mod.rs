@@ -180,7 +180,7 @@ fn a_move_that_was_committed_and_could_not_be_applied_is_ready_without_a_sweep()
     let counted = trace::count(Operation::Advance, Scene::set(Operation::Advance).folder());
     let points = counted.points();
     let rename = points.iter().find(|point| point.call == "renameat").unwrap();
-    // The child says what it found: that the move failed, and that its order is ready for all that.
+    // The child says what it found: that the move is done, as its record says, and that its order is ready.
     let scene = Scene::set(Operation::Refused);
     let trace = trace::inject(Operation::Refused, scene.folder(), rename, "error=EIO");
     assert!(trace.acknowledged.is_some(), "{}: {:?}", trace.what, trace.refused);

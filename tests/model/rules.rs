@@ -40,7 +40,7 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// All of them.
+    /// All of them: those of the product.
     pub(super) const ALL: Self = Self {
         place_is_synced: true,
         claim_is_synced: true,
@@ -60,7 +60,4 @@ impl Rules {
         processes_end_first: true,
         holds_are_heeded: true,
     };
-
-    /// Those that hold in the product.
-    pub(super) const PRODUCT: Self = Self { replaced_is_synced: false, ..Self::ALL };
 }

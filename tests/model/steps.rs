@@ -116,7 +116,7 @@ impl World {
             self.now(slot, At::Renamed);
             return;
         }
-        if rules.replaced_is_synced {
+        if rules.replaced_is_synced && order.file.by_person {
             order.on_disk = order.file;
         }
         if current && order.edit == Some(from) {

@@ -34,3 +34,5 @@ pub(crate) mod cli;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod found;

@@ -1,7 +1,7 @@
 //! The simulation as a part of the suite: some thousand histories, and that it is what it says it is.
 
 use clap::Parser as _;
-use shopfloor::queue::files::machine::{Errno, SyncPoint};
+use shopfloor::queue::files::machine::SyncPoint;
 
 use super::cast::Cast;
 use super::cli::{self, Arguments};
@@ -9,9 +9,8 @@ use super::draw::{self, Weather};
 use super::history::{Playing, play};
 use super::mutations::UNSEEN;
 use super::planted::Plant;
-use super::script::{Actor, Boot, Deed, Role, Script, Strike, Way};
+use super::script::Script;
 use super::season::Season;
-use super::tree::Mode;
 
 /// The first seed of the histories played with every change.
 const SEED: u64 = 20_261_120;
@@ -28,7 +27,7 @@ fn season(weather: Weather, histories: u64) -> Season {
 }
 
 /// Plays a script and gives its calls when a promise was broken.
-fn fails(script: &Script) -> Option<String> {
+pub(super) fn fails(script: &Script) -> Option<String> {
     let played = play(script, Playing { traced: true, ..Playing::default() }, &Cast::new());
     let broken = played.broken?;
     Some(format!(
@@ -113,101 +112,4 @@ fn a_failing_history_is_told_small_with_its_seed_its_promise_and_its_calls() {
     assert!(small < 25, "the script is long:\n{}", said.text);
     let wrong = Arguments::parse_from(["queue-sim", "--without-sync", "Nothing"]);
     assert_eq!(cli::run(&wrong).code, 2);
-}
-
-/// A script with one boot.
-fn script(orders: usize, actors: Vec<Actor>) -> Script {
-    Script { seed: 1, mode: Mode::Journal, reuse: false, orders, boots: vec![Boot { actors }] }
-}
-
-fn worker(deeds: Vec<Deed>, strikes: Vec<(u32, Strike)>) -> Actor {
-    Actor { role: Role::Worker, deeds, strikes }
-}
-
-#[test]
-fn an_old_state_that_cannot_be_read_is_not_taken_for_a_persons() {
-    // The one that came out of a swap could not be read, was taken for a person's, and put back.
-    for call in 1..90 {
-        let deeds = vec![
-            Deed::Claim { order: 0, from: 0 },
-            Deed::Advance { held: 0, way: Way::On, keep: false },
-        ];
-        for error in [Errno::IO, Errno::ACCESS] {
-            let actor = worker(deeds.clone(), vec![(call, Strike::Fail(error))]);
-            assert_eq!(fails(&script(1, vec![actor])), None);
-        }
-    }
-}
-
-#[test]
-fn seeds_that_found_something_stay_fine() {
-    // Where h is the mixed weather and c the one with cuts: a person's word overwritten (1888 h), a move taken for a person's
-    // edit after a cut (7461 h), an archived month lost (15979 h), an old `.state` put back for an error (1475 h, 4654 h) or
-    // torn by a cut (100160 c, 111426 c), an entry believed though its sync failed (102577 c, 111954 c), a copy made in the middle
-    // of a swap that was finished in it (20298526 h, 127738 c), a journal that a person was writing cut off (147137 c), a hold
-    // of two who had no lock (206972 c, 214440 c), the name of a journal that a person had brought back (763462 h). The oracle
-    // was wrong about edits during moves (60642, 85113, 99139 c).
-    let mixed =
-        [1888, 7461, 15979, 1475, 4654, 20_298_526, 763_462].map(|seed| (seed, Weather::Mixed));
-    let cuts = [100_160, 111_426, 102_577, 111_954, 127_738, 147_137, 206_972, 214_440]
-        .into_iter()
-        .chain([60_642, 85_113, 99_139])
-        .map(|seed| (seed, Weather::Cuts));
-    for (seed, weather) in mixed.into_iter().chain(cuts) {
-        assert_eq!(fails(&draw::script(seed, weather)), None, "seed {seed}, {weather:?}");
-    }
-}
-
-#[test]
-fn an_entry_whose_sync_failed_is_believed_by_nobody() {
-    // The next one to lock the order found it, synced again, was told that all is well, and moved the order; a power cut
-    // took the entry away and left the move.
-    for seed in 0..20 {
-        for call in 20..90 {
-            let deeds = vec![
-                Deed::Claim { order: 0, from: 0 },
-                Deed::Advance { held: 0, way: Way::On, keep: false },
-                Deed::Look { order: 0 },
-            ];
-            let strikes = vec![(call, Strike::Fail(Errno::IO)), (call + 60, Strike::Cut)];
-            let script = Script { seed, ..script(1, vec![worker(deeds, strikes)]) };
-            assert_eq!(fails(&script), None);
-        }
-    }
-}
-
-#[test]
-fn an_order_that_was_claimed_outlives_a_maker_who_died_before_its_last_sync() {
-    // It was renamed into the queue and claimed; a power cut took it away with the claim.
-    for seed in 0..40 {
-        for call in 1..60 {
-            let maker = Actor {
-                role: Role::Person,
-                deeds: vec![Deed::Create { order: 0 }],
-                strikes: vec![(call, Strike::Kill)],
-            };
-            let deeds = vec![Deed::Claim { order: 0, from: 0 }, Deed::Look { order: 0 }];
-            let other = worker(deeds, vec![(50, Strike::Cut)]);
-            let script = Script { seed, mode: Mode::Folders, ..script(0, vec![maker, other]) };
-            assert_eq!(fails(&script), None);
-        }
-    }
-}
-
-#[test]
-fn an_archived_order_outlives_a_power_cut_with_the_folder_of_its_month() {
-    // The order was renamed into a month's folder whose own name was not synced yet.
-    for seed in 0..40 {
-        for call in 20..50 {
-            let person = Actor {
-                role: Role::Person,
-                deeds: vec![Deed::Archive { order: 0 }],
-                strikes: vec![(call, Strike::Cut)],
-            };
-            for mode in [Mode::Folders, Mode::Writeback] {
-                let script = Script { seed, mode, ..script(1, vec![person.clone()]) };
-                assert_eq!(fails(&script), None);
-            }
-        }
-    }
 }

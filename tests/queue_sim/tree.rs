@@ -181,6 +181,15 @@ impl Tree {
         format!("/{}", parts.join("/"))
     }
 
+    /// The file with that inode number and birth: `likely`, or else the latest. Two can be born in one tick of the clock.
+    pub(crate) fn file_of(&self, number: u64, born: i64, likely: Option<Node>) -> Option<Node> {
+        let is_it = |node: &Node| {
+            let inode = &self.inodes[*node];
+            (inode.number, inode.born) == (number, born) && matches!(inode.body, Body::File(_))
+        };
+        likely.filter(is_it).or_else(|| (0..self.inodes.len()).rev().find(is_it))
+    }
+
     /// What stat(2) says.
     pub(crate) fn facts(&self, node: Node) -> Facts {
         let inode = &self.inodes[node];

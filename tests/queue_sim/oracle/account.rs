@@ -25,8 +25,10 @@ pub(crate) struct Account {
     pub(crate) reason: Vec<u8>,
     /// The `.state` that a person wrote and the journal does not know of.
     pub(crate) edit: Option<Node>,
-    /// The `.state` that a person wrote or is writing.
+    /// The `.state` that a person wrote or is writing, and no mover has read.
     pub(crate) by_hand: Option<Node>,
+    /// The `.state.old` that a person wrote.
+    pub(crate) old_by_hand: Option<Node>,
     /// What a person wrote into `.state` is on record and not acknowledged yet.
     pub(crate) edit_recorded: bool,
     /// The `.state` that each move replaces.
@@ -95,6 +97,12 @@ impl Account {
     /// Whoever looks may take it for an edit or for the old one.
     pub(crate) fn is_either(&self, tree: &Tree) -> bool {
         self.is_replaced(tree, |old| self.is_by_hand(old))
+    }
+
+    /// True when the `.state` that stands beside, in the middle of a swap, is one that a person wrote and no mover has read.
+    pub(crate) fn is_swapped_out(&self, tree: &Tree) -> bool {
+        let out = tree.find(self.node, ".state.old");
+        out.is_some() && self.replaced.iter().any(|old| old.file == out && self.is_by_hand(old))
     }
 
     fn is_by_hand(&self, old: &Replaced) -> bool {

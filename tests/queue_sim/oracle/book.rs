@@ -15,6 +15,8 @@ pub(crate) struct Line {
     pub(crate) class: String,
     pub(crate) why: String,
     pub(crate) id: String,
+    /// Inode, modification time and birth of the `.state` that its mover has read.
+    pub(crate) read: Option<(u64, i64, i64)>,
 }
 
 /// The claim that is open.
@@ -137,6 +139,8 @@ fn line(bytes: &[u8]) -> Option<Line> {
     }
     let value: Value = serde_json::from_slice(bytes).ok()?;
     let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    let (ino, mtime, born) =
+        (value["ino"].as_u64(), value["mtime"].as_i64(), value["born"].as_i64());
     Some(Line {
         seq: value["seq"].as_u64()?,
         kind: text("e"),
@@ -148,6 +152,7 @@ fn line(bytes: &[u8]) -> Option<Line> {
         class: text("class"),
         why: text("why"),
         id: text("id"),
+        read: ino.zip(mtime).zip(born).map(|((ino, mtime), born)| (ino, mtime, born)),
     })
 }
 

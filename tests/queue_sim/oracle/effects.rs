@@ -62,21 +62,33 @@ impl Oracle {
             Area::Order(order) if order != folder => {
                 self.blame(16, format!("removed {name} inside a folder of an order"));
             }
-            Area::Order(order) => self.removed_in(order, name, node, asked.as_ref()),
+            Area::Order(order) => {
+                let stands = tree.find(order, ".state");
+                self.removed_in(order, name, node, stands, asked.as_ref());
+            }
         }
     }
 
-    fn removed_in(&mut self, order: Node, name: &str, node: Node, asked: Option<&Asked>) {
+    /// `stands` is the `.state` of the order.
+    fn removed_in(
+        &mut self,
+        order: Node,
+        name: &str,
+        node: Node,
+        stands: Option<Node>,
+        asked: Option<&Asked>,
+    ) {
         let Some(account) = self.accounts.get_mut(&order) else { return };
         let of = account.name.clone();
         if name == ".hold" {
             account.hold = None;
         }
+        // Who copied or restored a whole folder in the middle of a swap wrote both words: one of them is. And who takes the
+        // journal away takes what it knew of a move with it.
+        let wrote_both = account.touched.place || stands.is_some() && stands == account.old_by_hand;
+        let known = !wrote_both && !account.touched.journal;
         match name {
-            // Who copied or restored a whole folder in the middle of a swap wrote both words: one of them is.
-            ".state.next" | ".state.old"
-                if account.edit == Some(node) && !account.touched.place =>
-            {
+            ".state.next" | ".state.old" if account.edit == Some(node) && known => {
                 self.blame(12, format!("what a person wrote into .state of {of} was thrown away"));
             }
             ".state.next" | ".state.old" => {}
@@ -351,7 +363,10 @@ impl Oracle {
                 account.edit = tree.find(folder, ".state").filter(|_| written);
             }
             // Written while it was swapped: nobody can tell which was first.
-            ".state.old" => account.touched.state = true,
+            ".state.old" => {
+                account.touched.state = true;
+                account.old_by_hand = tree.find(folder, ".state.old");
+            }
             ".hold" => {
                 account.touched.hold = true;
                 account.hold = None;

@@ -127,12 +127,17 @@ impl Oracle {
     /// A move is on record, from what `.state` says now.
     fn replaced(&mut self, tree: &Tree, folder: Node, line: &Line) {
         let Some(account) = self.accounts.get_mut(&folder) else { return };
-        let by_hand = account.word(tree) != Some(line.from.as_str());
-        let (file, from) = (tree.find(folder, ".state"), line.from.clone());
-        account.replaced.push(Replaced { seq: line.seq, file, from, by_hand });
-        if !by_hand {
+        let (stands, from) = (tree.find(folder, ".state"), line.from.clone());
+        let read = line.read.and_then(|(ino, _, born)| tree.file_of(ino, born, stands)).or(stands);
+        // A person may have written into it since, also the same word, or have put another in its place.
+        let mtime = line.read.map(|(_, mtime, _)| mtime);
+        let as_read = account.word(tree) == Some(line.from.as_str())
+            && stands.is_some_and(|stands| mtime == Some(tree.facts(stands).mtime));
+        let by_hand = read == stands && !as_read;
+        account.replaced.push(Replaced { seq: line.seq, file: read, from, by_hand });
+        if read == stands && as_read {
             // It is moved from what the person wrote: that was seen.
-            account.edit = None;
+            (account.edit, account.by_hand) = (None, None);
         }
     }
 

@@ -63,7 +63,9 @@ impl Oracle {
         }
         (account.archived, account.removed) = (put_away.then_some(true), false);
         self.content_is_left(tree, account);
-        let state = account.edit.is_some() || account.is_either(tree);
+        // Cut short in the middle of a swap, what a person wrote stands beside: it comes back.
+        let state =
+            account.edit.is_some() || account.is_swapped_out(tree) || account.is_either(tree);
         account.touched = Touched { state, ..Touched::default() };
         account.watch(tree, self.step);
         account.watch_place(here, self.step);

@@ -9,6 +9,7 @@ use super::machine::{
     Answer, Errno, Facts, Machine, OpenFile, OpenFolder, Opening, Renaming, Sort, SyncPoint,
 };
 use crate::error::{Error, Kind, Result};
+use crate::history::FileMark;
 use crate::order::OrderId;
 
 /// Names of the files the queue keeps in an order's folder.
@@ -41,6 +42,11 @@ impl Stamp {
 
     fn of(facts: &Facts) -> Self {
         Self { ino: facts.inode, mtime: facts.mtime, born: facts.born }
+    }
+
+    /// As it stands in an entry.
+    pub(super) fn mark(self) -> FileMark {
+        FileMark { ino: self.ino, mtime: Some(self.mtime), born: self.born }
     }
 }
 
@@ -97,29 +103,30 @@ impl OrderFolder {
         self.dir.open(name, how)
     }
 
-    /// Reads a file in it, at most `limit` bytes of it.
+    /// Reads a file in it, at most `limit` bytes of it. That the system can't read this one is the file's fault.
     pub(super) fn read(&self, name: &str, limit: u64) -> Result<Content> {
+        match self.content(name, limit) {
+            Err(error) if is_its_own_fault(error) => Ok(unreadable(error)),
+            read => read.map_err(|error| failed("read", &self.path_of(name), error)),
+        }
+    }
+
+    /// The same, and that the system can't read it is an error.
+    pub(super) fn content(&self, name: &str, limit: u64) -> Answer<Content> {
         let file = match self.file(name, Opening::Read) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(Content::Missing),
             Err(Errno::LOOP) => return Ok(Content::Fault("is a symbolic link".to_owned())),
-            Err(error) if is_its_own_fault(error) => return Ok(unreadable(error)),
-            Err(error) => return Err(failed("open", &self.path_of(name), error)),
+            Err(error) => return Err(error),
         };
-        let read = || -> Answer<Content> {
-            if file.facts()?.sort != Sort::File {
-                return Ok(Content::Fault("is not a plain file".to_owned()));
-            }
-            let bytes = file.read(limit + 1)?;
-            if bytes.len() as u64 > limit {
-                return Ok(Content::Fault(format!("is larger than {limit} bytes")));
-            }
-            Ok(Content::Bytes(bytes, Stamp::of(&file.facts()?)))
-        };
-        match read() {
-            Err(error) if is_its_own_fault(error) => Ok(unreadable(error)),
-            read => read.map_err(|error| Error::io("read", &self.path_of(name), error.into())),
+        if file.facts()?.sort != Sort::File {
+            return Ok(Content::Fault("is not a plain file".to_owned()));
         }
+        let bytes = file.read(limit + 1)?;
+        if bytes.len() as u64 > limit {
+            return Ok(Content::Fault(format!("is larger than {limit} bytes")));
+        }
+        Ok(Content::Bytes(bytes, Stamp::of(&file.facts()?)))
     }
 
     /// Writes a new file of that name and syncs it; what stood there is taken away first.

@@ -8,18 +8,15 @@
 use std::borrow::Cow;
 
 use super::folder::{Content, JOURNAL, OrderFolder, Stamp, failed};
-use super::machine::{Opening, SyncPoint};
+use super::machine::{OpenFile, Opening, SyncPoint};
 use crate::error::{Error, Kind, Result};
-use crate::history::{Entry, History};
+use crate::history::{Entry, FileMark, History};
 use crate::order::OrderId;
 use crate::secrets;
 use crate::state::State;
 
 /// The most bytes of a journal that are read: beyond it the order is held.
 const LIMIT_BYTES: u64 = 64 * 1024 * 1024;
-
-/// The most entries that an order is made with.
-const MADE_WITH: u64 = 2;
 
 /// The most characters of an entry's reason.
 const WHY_LIMIT: usize = 2_000;
@@ -38,8 +35,13 @@ pub(super) struct Journal {
     pub(super) last_move: Option<Entry>,
     /// Every `.state` that a move has replaced: its word, and which file it was.
     replaced: Vec<(State, Stamp)>,
+    /// The `.state` that the last move put there, kept over power loss.
+    put: Option<FileMark>,
+    /// The file that it is in, when its name was kept over power loss.
+    file: Option<FileMark>,
     good_bytes: u64,
-    torn: bool,
+    /// How many bytes of a write that was cut short follow.
+    torn_bytes: u64,
 }
 
 impl Journal {
@@ -55,7 +57,7 @@ impl Journal {
                 if newlines > 1 {
                     return Err(format!("line {} is damaged", journal.history.seq + 1));
                 }
-                journal.torn = true;
+                journal.torn_bytes = rest.len() as u64;
                 return Ok(journal);
             };
             journal.take(body)?;
@@ -97,7 +99,9 @@ impl Journal {
         if let (Some(from), Some(ino), Some(mtime)) = (&entry.from, entry.ino, entry.mtime) {
             self.replaced.push((from.clone(), Stamp { ino, mtime, born: entry.born }));
         }
+        self.file = entry.file.or(self.file);
         if entry.to.is_some() {
+            self.put = entry.put;
             self.last_move = Some(entry);
         }
     }
@@ -118,6 +122,11 @@ impl Journal {
     /// The same by the file alone, whatever is in it.
     pub(super) fn has_replaced_file(&self, stamp: Stamp) -> bool {
         self.replaced.iter().any(|(_, old)| old.is(stamp))
+    }
+
+    /// True for the `.state` that the last move put there: nobody has written one since, and it outlives a power cut.
+    pub(super) fn has_put(&self, stamp: Stamp) -> bool {
+        self.put == Some(stamp.mark())
     }
 
     /// Makes what is read in it survive power loss: its last writer may have died before its sync.
@@ -147,26 +156,29 @@ impl Journal {
         let path = folder.path_of(JOURNAL);
         let file =
             folder.file(JOURNAL, Opening::Append).map_err(|error| failed("open", &path, error))?;
-        if self.torn {
-            file.truncate(self.good_bytes).map_err(|error| failed("cut", &path, error))?;
-            self.torn = false;
-        }
-        let size = file.facts().map_err(|error| failed("look at", &path, error))?.size;
-        if size != self.good_bytes {
+        let facts = file.facts().map_err(|error| failed("look at", &path, error))?;
+        if facts.size != self.good_bytes + self.torn_bytes {
             let told = format!("failed to write {}: somebody else writes into it", path.display());
             let next =
                 "end whatever writes it, or wait until it has ended; nothing of it was changed";
             return Err(Error::new(Kind::BrokenOrder, told).hint(next));
         }
-        if self.history.generation == 0 && self.history.seq <= MADE_WITH {
+        if self.torn_bytes > 0 {
+            file.truncate(self.good_bytes).map_err(|error| failed("cut", &path, error))?;
+            self.torn_bytes = 0;
+        }
+        let this = FileMark { ino: facts.inode, mtime: None, born: facts.born };
+        let unknown = self.file != Some(this);
+        if unknown {
+            // Its maker may have died before his sync, or a person has put it there. Before the entry that says which file
+            // it is, and not after it: whoever finds one need not ask whether the names are kept.
             folder.sync_place(SyncPoint::FirstName)?;
-            // Before the first entry, and not after it: whoever finds one need not ask whether the file's name is kept. Also
-            // where a file is there already: a person may have put it there.
             folder.sync(SyncPoint::JournalName)?;
         }
         let (mut bytes, mut numbered, at) = (Vec::new(), Vec::new(), folder.machine.now());
         for (entry, seq) in entries.into_iter().zip(self.history.seq + 1..) {
-            let entry = finished(entry, folder, seq, at);
+            let mut entry = finished(entry, folder, seq, at);
+            entry.file = (unknown && numbered.is_empty()).then_some(this);
             bytes.extend(line(&entry));
             numbered.push(entry);
         }
@@ -177,10 +189,7 @@ impl Journal {
             file.sync(SyncPoint::Journal).map_err(|error| failed("sync", &path, error))
         });
         if let Err(error) = synced {
-            if let Err(error) = file.truncate(self.good_bytes) {
-                // Half a line stays: a torn tail, which the next writer cuts.
-                tracing::warn!(path = %path.display(), %error, "could not cut a failed write");
-            }
+            self.cut_back(folder, &*file, &bytes);
             return Err(error);
         }
         self.good_bytes += bytes.len() as u64;
@@ -188,6 +197,27 @@ impl Journal {
             self.add(entry);
         }
         Ok(())
+    }
+
+    /// Takes a write that failed away again. Where anything else stands, a person has been at it: then that stays.
+    fn cut_back(&self, folder: &OrderFolder, file: &dyn OpenFile, written: &[u8]) {
+        let good = usize::try_from(self.good_bytes).unwrap_or(usize::MAX);
+        let ours = match folder.content(JOURNAL, LIMIT_BYTES) {
+            Ok(Content::Bytes(bytes, _)) => {
+                bytes.get(good..).is_some_and(|tail| written.starts_with(tail))
+            }
+            Ok(Content::Missing | Content::Fault(_)) => false,
+            // It can't be read: what was written is not to be believed all the same.
+            Err(_) => true,
+        };
+        let path = folder.path_of(JOURNAL);
+        if !ours {
+            return tracing::warn!(path = %path.display(), "somebody else writes into it, and a failed write is not cut");
+        }
+        if let Err(error) = file.truncate(self.good_bytes) {
+            // Half a line stays: a torn tail, which the next writer cuts.
+            tracing::warn!(path = %path.display(), %error, "could not cut a failed write");
+        }
     }
 }
 
@@ -252,11 +282,11 @@ mod tests {
         for cut in good..whole.len() {
             let read = Journal::parse(&whole[..cut]).unwrap();
             assert_eq!((read.history.seq, read.good_bytes), (2, good as u64), "cut at {cut}");
-            assert_eq!(read.torn, cut > good);
+            assert_eq!(read.torn_bytes, (cut - good) as u64);
         }
         for tail in [&b"\0\0\0\0"[..], b"garbage\n", b"\0\0\n", b"half{\"v\":1\0\0"] {
             let read = Journal::parse(&[&journal(2)[..], tail].concat()).unwrap();
-            assert_eq!((read.history.seq, read.torn), (2, true));
+            assert_eq!((read.history.seq, read.torn_bytes), (2, tail.len() as u64));
         }
     }
 
@@ -289,7 +319,7 @@ mod tests {
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
             if let Ok(read) = Journal::parse(&bytes) {
-                prop_assert!(read.torn && read.good_bytes <= at as u64);
+                prop_assert!(read.torn_bytes > 0 && read.good_bytes <= at as u64);
                 prop_assert!(read.history.seq < lines);
             }
         }

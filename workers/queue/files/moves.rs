@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::folder::{HOLD, OrderFolder, Stamp};
 use super::mutex::{self, Locked, Taken};
 use super::ready::Marker;
-use super::reconcile::{Standing, reconcile};
+use super::reconcile::{Standing, keep_edit, reconcile};
 use super::state_file::Found;
 use super::swap::Swapped;
 use super::{FileQueue, claims, disk, hold, liveness, request, state_file};
@@ -145,17 +145,31 @@ impl FileQueue {
             ..grant.clone()
         });
         let ours = state_file::prepare(folder, &step.to)?;
-        let moved = replacing(entries::step(grant, step), standing.stamp);
+        let moved = replacing(&locked, entries::step(grant, step), &standing, &ours)?;
         let written = std::iter::once(moved).chain(next.as_ref().map(entries::claim)).collect();
-        // This is the commit: what follows is done again by the next one to lock the order, should we die here.
+        // This is the commit: what follows is done again by the next one to lock the order, should we die or fail here.
         standing.journal.append(folder, written)?;
-        let Some(standing) = self.apply(&locked, standing, &ours)? else { return Ok(Ok(next)) };
+        let Some(standing) = self.settle(&locked, standing, &ours) else { return Ok(Ok(next)) };
         if standing.journal.history.open.is_none() {
             self.let_go(&locked, &standing, grant);
         }
         self.enroll_ended(folder, &standing.state);
         self.stir(&grant.id, Some(&standing.state));
         Ok(Ok(next))
+    }
+
+    /// The same as [`Self::apply`] for a move whose mover must not be told that it failed: it is on record. Tried once more,
+    /// and then left, with the worker's mark, to whoever locks the order next.
+    fn settle(&self, locked: &Locked, standing: Standing, ours: &Found) -> Option<Standing> {
+        let order = locked.folder.id.clone();
+        let tried = self.apply(locked, standing, ours).or_else(|error| {
+            tracing::warn!(%order, %error, "a move is on record and was not applied; trying once more");
+            Ok::<_, Error>(reconcile(&self.options.pipeline, locked)?.ok())
+        });
+        tried.unwrap_or_else(|error| {
+            tracing::warn!(%order, %error, "a move is on record and is applied later");
+            None
+        })
     }
 
     /// Applies a move that is on record: `ours` takes the place of the `.state` that `standing` was read from. What stands
@@ -278,7 +292,17 @@ impl FileQueue {
     }
 }
 
-/// The entry of a move, with the `.state` that it replaces.
-pub(super) fn replacing(entry: Entry, Stamp { ino, mtime, born }: Stamp) -> Entry {
-    Entry { ino: Some(ino), mtime: Some(mtime), born, ..entry }
+/// The entry of a move, with the `.state` that it replaces and the one that it puts there. One that a person wrote is made
+/// to survive power loss first: an older one that came back would be in no entry, and would look like another edit.
+pub(super) fn replacing(
+    locked: &Locked,
+    entry: Entry,
+    standing: &Standing,
+    ours: &Found,
+) -> Result<Entry> {
+    if !standing.journal.has_put(standing.stamp) {
+        keep_edit(locked)?;
+    }
+    let Stamp { ino, mtime, born } = standing.stamp;
+    Ok(Entry { ino: Some(ino), mtime: Some(mtime), born, put: ours.mark(), ..entry })
 }

@@ -67,9 +67,12 @@ impl FileQueue {
         let folder = opened.ok_or_else(|| {
             Error::new(Fault::Failed, format!("failed to open {}: it is gone", aside.display()))
         })?;
+        let word = format!("{}\n", State::NEW);
+        let stamp = folder.write(STATE, word.as_bytes(), SyncPoint::NewState)?;
         let create = Entry {
             seq: 1,
             to: Some(State::NEW),
+            put: Some(stamp.mark()),
             id: Some(id.to_string()),
             at: self.site.machine.now(),
             ..Entry::of(Kind::Create, 0)
@@ -88,7 +91,6 @@ impl FileQueue {
             folder.write(HOLD, format!("{}\n", held.why).as_bytes(), SyncPoint::NewHold)?;
         }
         folder.write(JOURNAL, &lines, SyncPoint::NewJournal)?;
-        folder.write(STATE, format!("{}\n", State::NEW).as_bytes(), SyncPoint::NewState)?;
         folder.sync(SyncPoint::NewFolder)?;
         Ok(create)
     }
@@ -140,7 +142,8 @@ impl FileQueue {
         let holder = standing.journal.history.open.as_ref().map(|open| open.worker.clone());
         let ours = state_file::prepare(folder, to)?;
         let entry = entries::kick(&standing.journal.history, &before, to, why);
-        standing.journal.append(folder, vec![replacing(entry, standing.stamp)])?;
+        let entry = replacing(&locked, entry, &standing, &ours)?;
+        standing.journal.append(folder, vec![entry])?;
         let standing = self.apply(&locked, standing, &ours)?;
         self.index.clear_all(&before, id)?;
         if let Some(standing) = &standing {

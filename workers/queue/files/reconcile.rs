@@ -127,14 +127,16 @@ fn agree(pipeline: &Pipeline, locked: &Locked) -> Result<Option<Result<Standing,
             let entry = Entry::of(Kind::Manual, journal.history.generation);
             let from = journal.history.state.clone();
             let why = "a person wrote .state".to_owned();
-            journal.append(folder, vec![Entry { from, to: Some(state.clone()), why, ..entry }])?;
+            let (to, put) = (Some(state.clone()), found.mark());
+            journal.append(folder, vec![Entry { from, to, put, why, ..entry }])?;
             state
         }
         Finding::Adopt(state) => {
             if found != Found::Missing {
                 keep_edit(locked)?;
             }
-            journal.append(folder, vec![adoption(locked, &journal, &state)])?;
+            let entry = adoption(locked, &journal, &state);
+            journal.append(folder, vec![Entry { put: found.mark(), ..entry }])?;
             state
         }
         Finding::Broken(why) => {
@@ -162,7 +164,7 @@ fn put_state(locked: &Locked, state: &State, before: &Found) -> Result<Option<St
 
 /// Makes a `.state` that a person wrote survive power loss. Without it an older one might come back after its edit was put
 /// on record, and would look like another edit.
-fn keep_edit(locked: &Locked) -> Result<()> {
+pub(super) fn keep_edit(locked: &Locked) -> Result<()> {
     locked.folder.sync_file(STATE, SyncPoint::EditedState)?;
     locked.folder.sync(SyncPoint::EditedName)
 }

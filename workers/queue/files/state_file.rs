@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use super::folder::{Content, OrderFolder, STATE, STATE_NEXT, Stamp};
+use super::folder::{Content, OrderFolder, STATE, STATE_NEXT, Stamp, failed};
 use super::machine::SyncPoint;
 use super::swap::{self, Swapped};
 use crate::error::Result;
+use crate::history::FileMark;
 use crate::state::State;
 
 /// The most bytes a `.state` may have.
@@ -27,6 +28,16 @@ pub(super) enum Found {
     Bad(String),
 }
 
+impl Found {
+    /// Which file it is, for an entry.
+    pub(super) fn mark(&self) -> Option<FileMark> {
+        match self {
+            Self::Word(_, stamp) => Some(stamp.mark()),
+            Self::Missing | Self::Empty | Self::Bad(_) => None,
+        }
+    }
+}
+
 /// Reads `.state`.
 pub(super) fn read(folder: &OrderFolder) -> Result<Found> {
     read_at(folder, STATE)
@@ -34,12 +45,22 @@ pub(super) fn read(folder: &OrderFolder) -> Result<Found> {
 
 /// Reads the file `name` as a `.state`.
 pub(super) fn read_at(folder: &OrderFolder, name: &str) -> Result<Found> {
-    Ok(match folder.read(name, LIMIT_BYTES)? {
+    Ok(found(folder.read(name, LIMIT_BYTES)?))
+}
+
+/// The same, and that the system can't read it is an error.
+pub(super) fn read_strictly(folder: &OrderFolder, name: &str) -> Result<Found> {
+    let content = folder.content(name, LIMIT_BYTES);
+    content.map(found).map_err(|error| failed("read", &folder.path_of(name), error))
+}
+
+fn found(content: Content) -> Found {
+    match content {
         Content::Missing => Found::Missing,
         Content::Fault(why) => Found::Bad(format!("{STATE} {why}")),
         Content::Bytes(bytes, _) if bytes.is_empty() => Found::Empty,
         Content::Bytes(bytes, stamp) => word(&bytes, stamp),
-    })
+    }
 }
 
 /// Reads `.state` for a decision. `echo WORD > .state` empties the file before it writes: for a moment, an empty one

@@ -7,9 +7,9 @@
 //! `.state.next` becomes `.state.old` first, once its move is on record. So whoever finds a `.state.old` knows that it
 //! is no word that was only thought of: it is ours, not yet in its place; or an old one that came out; or a person's.
 
-use super::folder::{OrderFolder, STATE, STATE_NEXT, STATE_OLD, failed};
+use super::folder::{OrderFolder, STATE, STATE_NEXT, STATE_OLD};
 use super::journal::Journal;
-use super::machine::{Errno, Opening, Sort};
+use super::machine::Errno;
 use super::state_file::{self, Found};
 use crate::error::{Error, Kind, Result};
 
@@ -101,20 +101,7 @@ fn exchange(folder: &OrderFolder, mut inside: Found, mut outside: Found) -> Resu
 
 /// What came out. That the system can't read it is an error here: it must not be taken for a person's.
 fn came_out(folder: &OrderFolder) -> Result<Found> {
-    match state_file::read_at(folder, STATE_OLD)? {
-        Found::Bad(_) => {}
-        found => return Ok(found),
-    }
-    let read = match folder.file(STATE_OLD, Opening::Read) {
-        // A link: that is what somebody put there.
-        Err(Errno::LOOP) => Ok(()),
-        opened => opened.and_then(|file| match file.facts()?.sort {
-            Sort::File => file.read(1).map(drop),
-            _ => Ok(()),
-        }),
-    };
-    read.map_err(|error| failed("read", &folder.path_of(STATE_OLD), error))?;
-    state_file::read_at(folder, STATE_OLD)
+    state_file::read_strictly(folder, STATE_OLD)
 }
 
 /// True when there was no `.state`, and ours is it now.
