@@ -249,6 +249,12 @@ pub enum DriverName {
     /// `codex exec`, one process a turn.
     #[serde(rename = "codex-exec")]
     CodexExec,
+    /// opencode, one prompt a batch.
+    Opencode,
+    /// Gemini CLI, one prompt a batch.
+    Gemini,
+    /// Qwen Code, one prompt a batch.
+    Qwen,
     /// Any program, one shot per batch.
     Command,
 }

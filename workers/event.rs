@@ -85,6 +85,9 @@ pub enum What {
         turns: u64,
         /// Processes that outlived it and were ended.
         left_over: usize,
+        /// What it used as a whole, where its agent tells that and no turn's own share.
+        #[serde(default)]
+        usage: Usage,
     },
     /// An order's turn began.
     TurnBegan {
@@ -294,10 +297,10 @@ impl fmt::Display for What {
                 let label = if *simulated { " SIMULATED" } else { "" };
                 write!(f, "session {session} opened with {agent}{label}")
             }
-            Self::SessionEnded { session, how, turns, left_over: 0 } => {
+            Self::SessionEnded { session, how, turns, left_over: 0, .. } => {
                 write!(f, "session {session} ended: {how}, {}", some(*turns, "turn"))
             }
-            Self::SessionEnded { session, how, turns, left_over } => write!(
+            Self::SessionEnded { session, how, turns, left_over, .. } => write!(
                 f,
                 "session {session} ended: {how}, {}; left behind and ended: {}",
                 some(*turns, "turn"),

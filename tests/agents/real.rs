@@ -7,11 +7,17 @@ use super::*;
 use shopfloor::failure::{Class, Fault};
 
 mod anthropic;
+mod chat;
 mod claude;
 mod codex;
 mod found;
+mod gemini;
+mod gemini_api;
 mod limit;
 mod model;
+mod oneshot;
+mod opencode;
+mod qwen;
 mod responses;
 mod table;
 mod walled;

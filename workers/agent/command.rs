@@ -5,18 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Write as _;
-use std::path::Path;
 
-use serde_json::json;
-
-use super::enclosed::enclose;
+use super::event::AgentEvent;
+use super::oneshot::{OneShot, Reader, Rest, Told, prepare, wall_in};
+use super::pipes::{End, Records};
 use super::setup::Setup;
 use super::{Agent, Session, SessionPlan, Waiting};
-use crate::error::{Error, Result};
-
-mod results;
-mod session;
+use crate::error::Result;
+use crate::failure::{Failure, Fault, TurnEnd};
+use crate::process::Ended;
 
 /// The agent.
 #[derive(Debug)]
@@ -30,15 +27,16 @@ impl Command {
     }
 
     fn start(&self, plan: &SessionPlan) -> Result<Box<dyn Session>> {
-        write_batch(plan)?;
+        prepare(plan)?;
         let own = BTreeMap::from([
             ("SHOPFLOOR_SESSION_DIR", OsString::from(&plan.dir)),
             ("SHOPFLOOR_STAGE", OsString::from(&plan.stage)),
             ("SHOPFLOOR_NONCE", OsString::from(&plan.nonce)),
         ]);
         let mut program = self.setup.program(self.setup.args.clone(), own, plan)?;
-        enclose(&mut program, plan, &[plan.dir.join(results::FOLDER)])?;
-        Ok(Box::new(session::CommandSession::start(&program, plan)?))
+        wall_in(&mut program, plan)?;
+        let records = Records::in_one(&plan.dir)?;
+        Ok(Box::new(OneShot::start(&program, records, plan, Plain::default(), None)?))
     }
 }
 
@@ -60,37 +58,61 @@ impl Agent for Command {
     }
 }
 
-/// Writes `batch.json` and makes the empty folder for results.
-fn write_batch(plan: &SessionPlan) -> Result<()> {
-    let orders: Vec<serde_json::Value> = plan
-        .orders
-        .iter()
-        .map(|turn| {
-            json!({
-                "id": turn.order.as_str(),
-                "gen": turn.generation,
-                "title": turn.title,
-                "desk": shown(&turn.desk),
-                "worktree": turn.worktree.as_deref().map(shown),
-            })
-        })
-        .collect();
-    let batch = json!({
-        "stage": plan.stage,
-        "session": plan.session.as_str(),
-        "nonce": plan.nonce,
-        "orders": orders,
-    });
-    let results = plan.dir.join(results::FOLDER);
-    std::fs::create_dir_all(&results).map_err(|error| Error::io("create", &results, error))?;
-    let path = plan.dir.join("batch.json");
-    let failed = |error| Error::io("write", &path, error);
-    let mut file = tempfile::NamedTempFile::new_in(&plan.dir).map_err(failed)?;
-    file.write_all(format!("{batch:#}\n").as_bytes()).map_err(failed)?;
-    file.persist(&path).map_err(|error| failed(error.error))?;
-    Ok(())
+/// What any program prints: lines for a person, from which nothing is read.
+#[derive(Debug, Default)]
+struct Plain {
+    told: Told,
 }
 
-fn shown(path: &Path) -> String {
-    path.display().to_string()
+impl Reader for Plain {
+    fn told(&self) -> &Told {
+        &self.told
+    }
+
+    fn line(&mut self, line: &[u8]) -> Vec<AgentEvent> {
+        vec![AgentEvent::Remark(String::from_utf8_lossy(line).into_owned())]
+    }
+
+    fn rest(&self, end: &End, any_taken: bool) -> Rest {
+        Rest::all(without_result(end.ended, any_taken))
+    }
+}
+
+/// How the orders without a result end, given how the process ended.
+fn without_result(ended: Ended, any_taken: bool) -> TurnEnd {
+    let failed = |fault, why| TurnEnd::Failed(Failure::of(fault, any_taken, why).over());
+    match ended {
+        Ended::Exit(code @ (126 | 127)) if !any_taken => failed(
+            Fault::SetUp,
+            format!("exit {code}: the command, or one it needs, is missing or can't be run"),
+        ),
+        // A shell tells by such a code that what it ran was killed.
+        Ended::Exit(code @ 129..=159) => {
+            failed(Fault::Ended, format!("exit {code}: killed by signal {}", code - 128))
+        }
+        Ended::Exit(code) => TurnEnd::Silent(format!("exited {code} and left no result")),
+        Ended::Signal(signal) => failed(Fault::Ended, format!("killed by signal {signal}")),
+        Ended::TimedOut | Ended::Stopped => failed(Fault::Interrupted, "ended by us".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Class;
+
+    #[test]
+    fn what_has_no_result_ends_as_the_process_did() {
+        let class = |ended, taken| match without_result(ended, taken) {
+            TurnEnd::Failed(failure) => Some(failure.class),
+            _ => None,
+        };
+        assert_eq!(class(Ended::Exit(0), false), None);
+        assert_eq!(class(Ended::Exit(1), false), None);
+        assert_eq!(class(Ended::Exit(127), false), Some(Class::Env));
+        assert_eq!(class(Ended::Exit(126), false), Some(Class::Env));
+        assert_eq!(class(Ended::Exit(127), true), None);
+        assert_eq!(class(Ended::Exit(137), true), Some(Class::Crash));
+        assert_eq!(class(Ended::Signal(9), false), Some(Class::Crash));
+    }
 }

@@ -23,17 +23,24 @@ mod event;
 mod fault;
 mod kept;
 mod lines;
+mod oneshot;
+mod patience;
 mod pipes;
 mod ration;
 mod schema;
 mod setup;
 mod speaker;
 mod talk;
+mod tally;
+mod tools;
 #[cfg(any(test, fuzzing))]
 mod fuzzed;
 pub mod claude;
 pub mod codex;
 pub mod command;
+pub mod gemini;
+pub mod opencode;
+pub mod qwen;
 
 /// A future that a trait object returns.
 pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -67,6 +74,9 @@ pub fn from_config(
         DriverName::Claude => Arc::new(claude::Claude::new(setup)),
         DriverName::Codex => Arc::new(codex::Codex::new(setup, false)),
         DriverName::CodexExec => Arc::new(codex::Codex::new(setup, true)),
+        DriverName::Opencode => Arc::new(opencode::Opencode::new(setup)),
+        DriverName::Gemini => Arc::new(gemini::Gemini::new(setup)),
+        DriverName::Qwen => Arc::new(qwen::Qwen::new(setup)),
         DriverName::Command => Arc::new(command::Command::new(setup)),
     })
 }
@@ -76,6 +86,9 @@ pub fn written_against(driver: DriverName) -> Option<&'static str> {
     match driver {
         DriverName::Claude => Some(claude::WRITTEN_AGAINST),
         DriverName::Codex | DriverName::CodexExec => Some(codex::WRITTEN_AGAINST),
+        DriverName::Opencode => Some(opencode::WRITTEN_AGAINST),
+        DriverName::Gemini => Some(gemini::WRITTEN_AGAINST),
+        DriverName::Qwen => Some(qwen::WRITTEN_AGAINST),
         DriverName::Command => None,
     }
 }
@@ -210,7 +223,7 @@ pub trait Session: Send {
 }
 
 /// How a session ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SessionEnd {
     /// One line.
     pub how: String,
@@ -218,6 +231,8 @@ pub struct SessionEnd {
     pub left_over: usize,
     /// Things it said that the driver does not know, by their name.
     pub unknown: BTreeMap<String, u64>,
+    /// What it used as a whole, where its program tells that and no turn's own share.
+    pub usage: Usage,
 }
 
 /// One line without control characters, at most `most` characters: text from an agent is data, never terminal codes.

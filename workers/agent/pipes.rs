@@ -53,18 +53,23 @@ pub(super) struct End {
 
 /// Where the raw streams are kept.
 #[derive(Debug)]
-pub(super) struct Records {
-    /// What it printed.
-    pub(super) stream: Kept,
-    /// Its error stream.
-    pub(super) errors: Kept,
+pub(super) enum Records {
+    /// What it printed, and its error stream.
+    Apart(Kept, Kept),
+    /// Both in the order they came: the program has no language, and every line is a remark.
+    InOne(Kept),
 }
 
 impl Records {
     /// `stream.jsonl` and `stderr.txt` in a session's folder; what they hold already stays.
     pub(super) fn open(dir: &std::path::Path) -> Result<Self> {
         let stream = Kept::append(&dir.join("stream.jsonl"))?;
-        Ok(Self { stream, errors: Kept::append(&dir.join("stderr.txt"))? })
+        Ok(Self::Apart(stream, Kept::append(&dir.join("stderr.txt"))?))
+    }
+
+    /// `stream.txt` in a session's folder.
+    pub(super) fn in_one(dir: &std::path::Path) -> Result<Self> {
+        Ok(Self::InOne(Kept::create(&dir.join("stream.txt"))?))
     }
 }
 
@@ -105,11 +110,16 @@ impl Pipes {
         if let Some(pipe) = running.child.stdin.take() {
             tasks.spawn(write(pipe, messages));
         }
-        if let Some(pipe) = running.child.stdout.take() {
-            tasks.spawn(read_events(pipe, records.stream, passed.clone()));
-        }
-        if let Some(pipe) = running.child.stderr.take() {
-            tasks.spawn(read_errors(pipe, records.errors, passed));
+        if let (Some(out), Some(err)) = (running.child.stdout.take(), running.child.stderr.take()) {
+            match records {
+                Records::Apart(stream, errors) => {
+                    tasks.spawn(read_events(out, stream, passed.clone()));
+                    tasks.spawn(read_errors(err, errors, passed));
+                }
+                Records::InOne(kept) => {
+                    tasks.spawn(read_both(out, err, kept, passed));
+                }
+            }
         }
         Ok(Self {
             running,
@@ -275,6 +285,28 @@ async fn read_errors(pipe: ChildStderr, mut kept: Kept, to: mpsc::Sender<Came>) 
             }
             Line::TooLong(_) => Came::Odd("error line over the limit"),
             Line::Growing => Came::Sign,
+        };
+        let _nobody = to.send(came).await;
+    }
+}
+
+/// Reads both streams to their ends, as lines for a person.
+async fn read_both(out: ChildStdout, err: ChildStderr, mut kept: Kept, to: mpsc::Sender<Came>) {
+    let (mut out, mut err) = (Lines::new(out), Lines::new(err));
+    let (mut out_open, mut err_open) = (true, true);
+    while out_open || err_open {
+        let line = tokio::select! {
+            line = out.next(), if out_open => { out_open = line.is_some(); line }
+            line = err.next(), if err_open => { err_open = line.is_some(); line }
+        };
+        let came = match line {
+            Some(Line::Whole(line)) => {
+                kept.line(&line);
+                let shown = &line[..line.len().min(1000)];
+                Came::Remark(one_line(&String::from_utf8_lossy(shown), 400))
+            }
+            Some(Line::TooLong(_) | Line::Growing) => Came::Sign,
+            None => continue,
         };
         let _nobody = to.send(came).await;
     }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::pipes::{Came, End, Pipes};
 use super::talk::{Talk, Then};
-use super::{Said, Session, SessionEnd, Turn, Waiting};
+use super::{Said, Session, SessionEnd, Turn, Usage, Waiting};
 use crate::error::{Error, Result};
 
 /// What a driver knows of its program's language.
@@ -126,7 +126,12 @@ impl<S: Speaker> Spoken<S> {
         }
         let (how, left_over) = self.pipes.end(grace).await;
         self.speaker.clear();
-        SessionEnd { how, left_over, unknown: self.speaker.talk().unknown().clone() }
+        SessionEnd {
+            how,
+            left_over,
+            unknown: self.speaker.talk().unknown().clone(),
+            usage: Usage::default(),
+        }
     }
 }
 

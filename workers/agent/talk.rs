@@ -4,29 +4,23 @@
 //! turn is done only when its end is told without a fault and with a result that names this order, this generation
 //! and this session's nonce; a turn that we interrupted is never a success.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Display;
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::event::{AgentEvent, Finished, Retry};
 use super::fault::{Fault, Found};
+use super::patience::{GivenUp, Patience};
 use super::ration::Ration;
+use super::tally::Tally;
+use super::tools::Tools;
 use super::{Said, Turn, Usage, one_line};
 use crate::failure::{Failure, TurnEnd};
 use crate::order::OrderId;
 use crate::process::Ended;
 use crate::verdict::Testimony;
-
-/// The longest wait before a retry that we sit through. A longer one is ours to spend, with other work.
-const LONGEST_RETRY_MS: f64 = 120_000.0;
-/// How long a program may go on retrying one request when it does not say how long it waits.
-const RETRY_PATIENCE: Duration = Duration::from_secs(60);
-
-/// The most tools of one turn that are known to run at once.
-const MOST_TOOLS: usize = 1000;
 
 /// What the process should get after an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +40,10 @@ struct Under {
     /// The program said that it began.
     began: bool,
     interrupted: bool,
-    /// A request has failed and nothing has come off since: when that began, and why.
-    retrying: Option<(Instant, Found)>,
-    /// Tools that run, by their ids.
-    tools: BTreeSet<String>,
+    /// With its requests that fail and are made again.
+    patience: Patience,
+    /// That run.
+    tools: Tools,
     /// What it has used so far, as it was told last.
     used: Usage,
 }
@@ -65,7 +59,7 @@ pub(super) struct Talk {
     spoke: bool,
     ration: Ration,
     out: VecDeque<Said>,
-    unknown: BTreeMap<String, u64>,
+    unknown: Tally,
 }
 
 impl Talk {
@@ -80,7 +74,7 @@ impl Talk {
             spoke: false,
             ration: Ration::new(),
             out: VecDeque::new(),
-            unknown: BTreeMap::new(),
+            unknown: Tally::default(),
         }
     }
 
@@ -95,8 +89,8 @@ impl Talk {
             generation: turn.generation,
             began: false,
             interrupted: false,
-            retrying: None,
-            tools: BTreeSet::new(),
+            patience: Patience::default(),
+            tools: Tools::default(),
             used: Usage::default(),
         });
         true
@@ -130,7 +124,7 @@ impl Talk {
 
     /// What it said that we do not know, by name.
     pub(super) fn unknown(&self) -> &BTreeMap<String, u64> {
-        &self.unknown
+        self.unknown.all()
     }
 
     /// Something came that is no line.
@@ -150,13 +144,7 @@ impl Talk {
 
     /// Counts a thing we have no use for.
     pub(super) fn count(&mut self, name: impl Into<String>) {
-        // Names come from outside: a flood of different ones must not grow without a limit.
-        let name = name.into();
-        let name = match self.unknown.len() < 100 || self.unknown.contains_key(&name) {
-            true => name,
-            false => "other".to_owned(),
-        };
-        *self.unknown.entry(name).or_default() += 1;
+        self.unknown.count(name);
         self.sign_of_life();
     }
 
@@ -194,16 +182,15 @@ impl Talk {
     fn tool(&mut self, id: String, runs: bool) {
         self.sign_of_life();
         let Some(turn) = &mut self.turn else { return };
-        if !runs {
-            turn.tools.remove(&id);
-        } else if turn.tools.len() < MOST_TOOLS {
-            turn.tools.insert(id);
+        match runs {
+            true => turn.tools.began(id),
+            false => turn.tools.ended(&id),
         }
     }
 
     /// True while a tool runs.
     pub(super) fn in_tool(&self) -> bool {
-        self.turn.as_ref().is_some_and(|turn| !turn.tools.is_empty())
+        self.turn.as_ref().is_some_and(|turn| turn.tools.any())
     }
 
     fn used(&mut self, usage: Usage) {
@@ -219,45 +206,33 @@ impl Talk {
     /// A request came off: what failed before it is over.
     pub(super) fn progress(&mut self) {
         if let Some(turn) = &mut self.turn {
-            turn.retrying = None;
+            turn.patience.progress();
         }
     }
 
     /// A retry that can't help, or that waits too long, ends the session at once.
     fn retry(&mut self, retry: Retry) -> Then {
-        let Retry { found, delay_ms } = retry;
-        self.remark(&found.evidence);
-        let login = matches!(found.fault, Fault::Login | Fault::Billing);
-        let reason = if login {
-            "the login is refused"
-        } else if delay_ms.is_some_and(|delay| delay > LONGEST_RETRY_MS) {
-            "it would wait too long before the next request"
-        } else {
-            if let Some(turn) = self.turn.as_mut().filter(|_| delay_ms.is_none()) {
-                let since = turn.retrying.take().map_or_else(Instant::now, |(since, _)| since);
-                turn.retrying = Some((since, found));
-            }
-            return Then::GoOn;
+        self.remark(&retry.found.evidence);
+        let given_up = match &mut self.turn {
+            Some(turn) => turn.patience.retry(retry),
+            None => Patience::default().retry(retry),
         };
-        self.give_up(found, reason)
+        self.give_up(given_up)
     }
 
     /// When the patience with retries of unknown length is over, if there are such.
     pub(super) fn patience_ends(&self) -> Option<Instant> {
-        let (since, _) = self.turn.as_ref()?.retrying.as_ref()?;
-        Some(*since + RETRY_PATIENCE)
+        self.turn.as_ref()?.patience.ends()
     }
 
     /// The patience is over.
     pub(super) fn out_of_patience(&mut self) -> Then {
-        match self.turn.as_mut().and_then(|turn| turn.retrying.take()) {
-            Some((_, found)) => self.give_up(found, "it went on retrying without success"),
-            None => Then::GoOn,
-        }
+        let given_up = self.turn.as_mut().and_then(|turn| turn.patience.over());
+        self.give_up(given_up)
     }
 
-    fn give_up(&mut self, mut found: Found, reason: &'static str) -> Then {
-        found.evidence = format!("{reason}: {}", found.evidence);
+    fn give_up(&mut self, given_up: Option<GivenUp>) -> Then {
+        let Some(GivenUp { reason, found }) = given_up else { return Then::GoOn };
         let failure = found.gives_up(self.proven);
         self.turn_over(TurnEnd::Failed(failure), Usage::default());
         Then::Kill(reason)

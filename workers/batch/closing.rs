@@ -24,6 +24,7 @@ impl Batch<'_> {
             how: format!("{why} ({})", ended.how),
             turns: self.turns,
             left_over: ended.left_over,
+            usage: ended.usage,
         });
         drop(permit);
         self.tell_disturbed().await;

@@ -52,6 +52,9 @@ pub struct Record {
     /// When it ended, unix seconds.
     #[serde(default)]
     pub ended: Option<u64>,
+    /// What its session used as a whole, where the agent tells that and no turn's own share.
+    #[serde(default)]
+    pub usage: Usage,
     /// Orders it took, in the order of their turns.
     pub orders: Vec<OrderId>,
     /// What has to be true of each order before it moves on.
@@ -173,8 +176,14 @@ impl Record {
         self.work.entry(order.clone()).or_insert(work);
     }
 
-    /// Hears an event. True when it was about an order of this batch.
+    /// Hears an event. True when it was about this batch.
     pub fn hear(&mut self, what: &What) -> bool {
+        if let What::SessionEnded { session, usage, .. } = what
+            && *session == self.session.to_string()
+        {
+            self.usage = *usage;
+            return true;
+        }
         let (What::TurnBegan { order, .. }
         | What::TurnEnded { order, .. }
         | What::Gate { order, .. }
@@ -205,10 +214,11 @@ impl Record {
         }
     }
 
-    /// What it used together; `None` where it is unknown of one of its turns.
+    /// What it cost together; `None` where it is unknown of one of its turns, and of the session as a whole.
     pub fn cost_usd(&self) -> Option<f64> {
         let worked = self.work.values().filter(|work| work.turns > 0);
-        worked.map(|work| work.usage.cost_usd).sum()
+        let sum: Option<f64> = worked.map(|work| work.usage.cost_usd).sum();
+        self.usage.cost_usd.or(sum)
     }
 
     /// Tokens it used together, read and written; `None` where they are unknown of one of its turns.
@@ -301,6 +311,7 @@ pub(super) mod tests {
             batch: 3,
             began: 1,
             ended: None,
+            usage: Usage::default(),
             orders: Vec::new(),
             criteria: Vec::new(),
             work: BTreeMap::new(),
@@ -350,6 +361,27 @@ pub(super) mod tests {
         assert_eq!(fate(&[returned(Class::Env)]), Fate::GivenBack);
         assert_eq!(fate(&[What::Buried { order: id("a"), why: "w".to_owned() }]), Fate::Failed);
         assert!(!record().hear(&What::Buried { order: id("b"), why: String::new() }));
+    }
+
+    #[test]
+    fn a_session_that_tells_its_cost_as_a_whole_has_one_and_its_orders_have_none() {
+        let mut record = record();
+        for what in turn(None) {
+            record.hear(&what);
+        }
+        let usage = Usage { cost_usd: Some(0.5), ..Usage::default() };
+        let ended = |session: String| What::SessionEnded {
+            session,
+            how: String::new(),
+            turns: 1,
+            left_over: 0,
+            usage,
+        };
+        assert!(!record.hear(&ended(SessionId::fresh().to_string())));
+        assert_eq!(record.cost_usd(), None);
+        assert!(record.hear(&ended(record.session.to_string())));
+        assert_eq!(record.cost_usd(), Some(0.5));
+        assert_eq!(record.work[&id("a")].usage.cost_usd, None);
     }
 
     #[test]

@@ -53,6 +53,7 @@ impl Recorder {
             batch: shop.batch,
             began: unix_now(),
             ended: None,
+            usage: crate::agent::Usage::default(),
             orders: Vec::new(),
             criteria: criteria(stage),
             work: std::collections::BTreeMap::new(),

@@ -85,7 +85,11 @@ impl Budget {
                     "limit tokens instead, or use another agent for this stage",
                 ),
             },
-            DriverName::CodexExec | DriverName::Command => {
+            DriverName::CodexExec
+            | DriverName::Opencode
+            | DriverName::Gemini
+            | DriverName::Qwen
+            | DriverName::Command => {
                 match money.map(|(key, _)| key).or(tokens.map(|(key, _)| key)) {
                     None => Ok(()),
                     Some(key) => refused(

@@ -83,19 +83,7 @@ impl Config {
             own.budget.enforceable(&format!("stage.{stage}.budget"), name, &config)?;
         }
         self.limits.budget.enforceable("limits.budget", name, &config)?;
-        if config.driver == DriverName::Command {
-            let table = format!("[stage.{stage}] or [agent.{name}]");
-            let wanted = [
-                ("model", config.model.is_some()),
-                ("permissions", config.permissions != Permissions::default()),
-            ];
-            if let Some((key, _)) = wanted.into_iter().find(|(_, wanted)| *wanted) {
-                return Err(Error::usage(format!(
-                    "{table} {key}: the command driver has no way to pass it on"
-                ))
-                .hint("say it in the agent's args"));
-            }
-        }
+        passed_on(stage, name, &config)?;
         Ok(Hire { name: name.to_owned(), account, by_hand, config })
     }
 
@@ -193,6 +181,32 @@ impl Config {
             .hint(format!(
                 "name it: account = \"{account}\" under an [agent.NAME], or agents = [\"NAME:{account}\"] under a stage"
             ))),
+        }
+    }
+}
+
+/// Refuses what the driver has no way to pass on to its program.
+fn passed_on(stage: &str, name: &str, config: &AgentConfig) -> Result<()> {
+    let table = format!("[stage.{stage}] or [agent.{name}]");
+    let full = config.permissions != Permissions::default();
+    match config.driver {
+        DriverName::Claude | DriverName::Codex | DriverName::CodexExec => Ok(()),
+        DriverName::Opencode | DriverName::Gemini | DriverName::Qwen if full => Err(Error::usage(
+            format!("{table} permissions: its program has no sandbox to do without"),
+        )
+        .hint(
+            "take the line out: it may do what its user may, and what the stage's sandbox allows",
+        )),
+        DriverName::Opencode | DriverName::Gemini | DriverName::Qwen => Ok(()),
+        DriverName::Command => {
+            let wanted = [("model", config.model.is_some()), ("permissions", full)];
+            match wanted.into_iter().find(|(_, wanted)| *wanted) {
+                None => Ok(()),
+                Some((key, _)) => Err(Error::usage(format!(
+                    "{table} {key}: the command driver has no way to pass it on"
+                ))
+                .hint("say it in the agent's args")),
+            }
         }
     }
 }

@@ -22,7 +22,9 @@ fn look(agent: &str, version: &str) -> Result<PathBuf, String> {
         return Ok(program);
     }
     let why = std::fs::read_to_string(home.with_file_name(format!("{agent}-{version}.why")));
-    Err(why.unwrap_or_else(|_| "it is not installed: run .ci/agents".to_owned()).trim().to_owned())
+    let more = if ["claude", "codex"].contains(&agent) { "" } else { " --more" };
+    let why = why.unwrap_or_else(|_| format!("it is not installed: run .ci/agents{more}"));
+    Err(why.trim().to_owned())
 }
 
 /// The program of an agent. Where there is none, the `tests` that this one stands for are skipped: `.ci/run` and

@@ -1,5 +1,5 @@
-//! A scripted model on 127.0.0.1: it answers as a script says, in the language it is asked in (Anthropic's Messages or
-//! OpenAI's Responses), as far as a coding agent needs it.
+//! A scripted model on 127.0.0.1: it answers as a script says, in the language it is asked in (Anthropic's Messages,
+//! OpenAI's Responses and chat completions, Gemini's stream), as far as a coding agent needs it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::{anthropic, responses};
+use super::{anthropic, chat, gemini_api, responses};
 
 /// What the model answers to one request.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub(super) enum Reply {
     Result,
     /// The same for another order.
     ResultFor(&'static str),
+    /// A command that leaves the result of this order as a file.
+    Leave(&'static str),
     /// A command.
     Bash(&'static str),
     /// A patch (Responses only).
@@ -36,6 +38,8 @@ pub(super) enum Reply {
     Failed { code: &'static str },
     /// An answer that was longer than an answer may be (Responses only).
     Truncated,
+    /// An answer that a filter has stopped.
+    Filtered,
     /// Half an answer.
     Cut,
     /// Headers, and then nothing for ever.
@@ -153,12 +157,12 @@ impl Model {
 async fn serve(stream: TcpStream, shared: Shared) {
     let mut stream = BufReader::new(stream);
     let Some((head, body)) = request(&mut stream).await else { return };
-    let asked = |path: &str| {
-        head.starts_with(&format!("POST {path} ")) || head.starts_with(&format!("POST {path}?"))
-    };
-    let answer = match (asked("/v1/messages"), asked("/v1/responses")) {
-        (true, _) => anthropic::answer,
-        (_, true) => responses::answer,
+    let path = head.split(' ').nth(1).filter(|_| head.starts_with("POST ")).unwrap_or_default();
+    let answer = match path.split('?').next().unwrap_or_default() {
+        "/v1/messages" => anthropic::answer,
+        "/v1/responses" => responses::answer,
+        "/v1/chat/completions" => chat::answer,
+        path if path.ends_with(":streamGenerateContent") => gemini_api::answer,
         _ => {
             drop(shared.strange.send(head.lines().next().unwrap_or_default().to_owned()));
             let none = response(404, "application/json", "", "{}");
@@ -227,6 +231,23 @@ pub(super) fn open_events(events: &[Value]) -> Answer {
 fn lines(events: &[Value]) -> String {
     let name = |event: &Value| event["type"].as_str().unwrap_or_default().to_owned();
     events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", name(event))).collect()
+}
+
+/// Events that have no names.
+pub(super) fn event_lines(events: &[Value]) -> String {
+    events.iter().map(|event| format!("data: {event}\n\n")).collect()
+}
+
+/// The beginning of an answer that never ends.
+pub(super) fn open_text(text: &str) -> Answer {
+    let head = "HTTP/1.1 200 Said\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+    Answer::Open(format!("{head}{text}"))
+}
+
+/// The command that leaves the result of `order` as its prompt wants it.
+pub(super) fn leave(body: &str, order: &str) -> String {
+    let result = result(body, Some(order));
+    format!("printf '%s' '{result}' > results/part && mv results/part results/{order}.json")
 }
 
 /// A result for the order whose facts stand last in the request.

@@ -34,6 +34,7 @@ pub(super) fn answer(reply: &Reply, nth: usize, body: &str) -> Option<Answer> {
         Reply::Cut => events(&pieces(nth, &[message(nth, "half")])[..3]),
         Reply::Silence => return Some(open_events(&[created(nth)])),
         Reply::Stall => return None,
+        other => error(400, &format!("this interface has no {other:?}"), &Value::Null, ""),
     };
     Some(Answer::Whole(whole))
 }

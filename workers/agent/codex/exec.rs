@@ -14,7 +14,7 @@ use super::super::pipes::{Came, End, Pipes, Records};
 use super::super::setup::Setup;
 use super::super::speaker::{at, busy};
 use super::super::talk::{Talk, Then};
-use super::super::{Said, Session, SessionEnd, SessionPlan, Turn, Waiting, schema};
+use super::super::{Said, Session, SessionEnd, SessionPlan, Turn, Usage, Waiting, schema};
 use super::command_line::{Prepared, writable};
 use crate::error::{Error, Result};
 use crate::process::Ended;
@@ -210,7 +210,12 @@ impl ExecSession {
         }
         self.prepared.home.clear();
         let how = self.over.unwrap_or(self.how);
-        SessionEnd { how, left_over: self.left_over, unknown: self.talk.unknown().clone() }
+        SessionEnd {
+            how,
+            left_over: self.left_over,
+            unknown: self.talk.unknown().clone(),
+            usage: Usage::default(),
+        }
     }
 }
 

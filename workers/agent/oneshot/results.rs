@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-use super::super::{Said, SessionPlan, Usage, one_line};
-use crate::failure::{Failure, Fault, TurnEnd};
+use super::super::{Said, SessionPlan, Turn, Usage, one_line};
+use super::Rest;
+use crate::failure::TurnEnd;
 use crate::order::OrderId;
 use crate::verdict::{RESULT_LIMIT_BYTES, Refusal, Testimony};
 
@@ -27,14 +28,15 @@ const MOST_REFUSALS: usize = 1_000;
 pub(super) struct Results {
     folder: PathBuf,
     nonce: String,
-    orders: BTreeMap<OrderId, Expected>,
+    orders: Vec<Expected>,
     seen: BTreeMap<String, Seen>,
     refusals: usize,
 }
 
-/// One order of the batch.
+/// One order of the batch, in the batch's order.
 #[derive(Debug)]
 struct Expected {
+    id: OrderId,
     generation: u64,
     taken: Option<Testimony>,
 }
@@ -54,11 +56,15 @@ type Stamp = (u64, u64, i64, i64, i64, i64);
 
 impl Results {
     pub(super) fn new(plan: &SessionPlan) -> Self {
-        let waiting = |generation| Expected { generation, taken: None };
+        let waiting = |turn: &Turn| Expected {
+            id: turn.order.clone(),
+            generation: turn.generation,
+            taken: None,
+        };
         Self {
             folder: plan.dir.join(FOLDER),
             nonce: plan.nonce.clone(),
-            orders: plan.orders.iter().map(|t| (t.order.clone(), waiting(t.generation))).collect(),
+            orders: plan.orders.iter().map(waiting).collect(),
             seen: BTreeMap::new(),
             refusals: 0,
         }
@@ -71,7 +77,7 @@ impl Results {
 
     /// True once a result has counted.
     pub(super) fn any_taken(&self) -> bool {
-        self.orders.values().any(|order| order.taken.is_some())
+        self.orders.iter().any(|order| order.taken.is_some())
     }
 
     /// Looks once. A file that does not parse may be half written: unless this is the `last` look, that is told only
@@ -104,7 +110,7 @@ impl Results {
             return None;
         }
         (seen.stamp, seen.settled) = (stamp, false);
-        let waiting = OrderId::parse(stem).ok().and_then(|id| self.orders.get_mut(&id));
+        let waiting = self.orders.iter_mut().find(|order| order.id.as_str() == stem);
         let content = read(&path);
         let hash = hash(&content);
         if seen.told.contains(&hash) {
@@ -114,10 +120,7 @@ impl Results {
         let judged = match (&content, waiting) {
             (_, None) => Err((false, "no order of this batch has that name".to_owned())),
             (Err(why), _) => Err((false, why.clone())),
-            (Ok(bytes), Some(waiting)) => {
-                let id = OrderId::parse(stem).ok()?;
-                waiting.judge(bytes, &id, &self.nonce)
-            }
+            (Ok(bytes), Some(waiting)) => waiting.judge(bytes, &self.nonce),
         };
         let told = match judged {
             Ok(Some(testimony)) => Some(Said::TurnEnded {
@@ -139,11 +142,12 @@ impl Results {
         told
     }
 
-    /// Ends every order that has no result, in the batch's order of names.
-    pub(super) fn rest(&mut self, end: &TurnEnd) -> Vec<Said> {
-        let rest = self.orders.iter().filter(|(_, order)| order.taken.is_none());
-        let said = rest.map(|(id, _)| Said::TurnEnded {
-            order: id.clone(),
+    /// Ends every order that has no result.
+    pub(super) fn rest(&mut self, rest: &Rest) -> Vec<Said> {
+        let without = self.orders.iter().filter(|order| order.taken.is_none());
+        let ends = std::iter::once(&rest.first).chain(std::iter::repeat(&rest.behind));
+        let said = without.zip(ends).map(|(order, end)| Said::TurnEnded {
+            order: order.id.clone(),
             end: end.clone(),
             usage: Usage::default(),
         });
@@ -153,13 +157,8 @@ impl Results {
 
 impl Expected {
     /// `Ok(None)`: the same result again. An error says whether the file may still be growing, and why it is refused.
-    fn judge(
-        &mut self,
-        bytes: &[u8],
-        id: &OrderId,
-        nonce: &str,
-    ) -> Result<Option<Testimony>, (bool, String)> {
-        let read = Testimony::read(bytes, id, self.generation, nonce);
+    fn judge(&mut self, bytes: &[u8], nonce: &str) -> Result<Option<Testimony>, (bool, String)> {
+        let read = Testimony::read(bytes, &self.id, self.generation, nonce);
         match (read, &self.taken) {
             (Ok(testimony), None) => {
                 self.taken = Some(testimony.clone());
@@ -174,25 +173,6 @@ impl Expected {
                 Err((matches!(refusal, Refusal::Unreadable(_)), refusal.to_string()))
             }
         }
-    }
-}
-
-/// How the orders without a result end, given how the process ended.
-pub(super) fn without_result(ended: crate::process::Ended, any_taken: bool) -> TurnEnd {
-    use crate::process::Ended;
-    let failed = |fault, why| TurnEnd::Failed(Failure::of(fault, any_taken, why).over());
-    match ended {
-        Ended::Exit(code @ (126 | 127)) if !any_taken => failed(
-            Fault::SetUp,
-            format!("exit {code}: the command, or one it needs, is missing or can't be run"),
-        ),
-        // A shell tells by such a code that what it ran was killed.
-        Ended::Exit(code @ 129..=159) => {
-            failed(Fault::Ended, format!("exit {code}: killed by signal {}", code - 128))
-        }
-        Ended::Exit(code) => TurnEnd::Silent(format!("exited {code} and left no result")),
-        Ended::Signal(signal) => failed(Fault::Ended, format!("killed by signal {signal}")),
-        Ended::TimedOut | Ended::Stopped => failed(Fault::Interrupted, "ended by us".to_owned()),
     }
 }
 

@@ -1,8 +1,8 @@
 //! What becomes of result files of every kind.
 
+use super::super::Rest;
 use super::*;
 use crate::holder::SessionId;
-use crate::process::Ended;
 
 struct Scene {
     _folder: tempfile::TempDir,
@@ -12,7 +12,7 @@ struct Scene {
 fn scene() -> Scene {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join(FOLDER)).unwrap();
-    let turn = |order: &str, generation| super::super::super::Turn {
+    let turn = |order: &str, generation| Turn {
         order: OrderId::parse(order).unwrap(),
         generation,
         title: String::new(),
@@ -70,7 +70,7 @@ fn a_result_is_taken_once_and_the_same_again_is_nothing() {
     );
     scene.write("a.json", &format!("{}\n", result("a", 1, "n", "x")));
     assert_eq!(scene.results.look(true), []);
-    assert_eq!(scene.results.rest(&TurnEnd::Silent("x".to_owned())).len(), 1);
+    assert_eq!(scene.results.rest(&Rest::all(TurnEnd::Silent("x".to_owned()))).len(), 1);
 }
 
 #[test]
@@ -146,20 +146,4 @@ fn a_name_that_is_no_order_of_the_batch_is_refused_and_unfinished_names_are_left
     let names: Vec<&str> = refused.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["A B", "c"]);
     assert_eq!(scene.refused(true), []);
-}
-
-#[test]
-fn what_has_no_result_ends_as_the_process_did() {
-    use crate::failure::Class;
-    let class = |ended, taken| match without_result(ended, taken) {
-        TurnEnd::Failed(failure) => Some(failure.class),
-        _ => None,
-    };
-    assert_eq!(class(Ended::Exit(0), false), None);
-    assert_eq!(class(Ended::Exit(1), false), None);
-    assert_eq!(class(Ended::Exit(127), false), Some(Class::Env));
-    assert_eq!(class(Ended::Exit(126), false), Some(Class::Env));
-    assert_eq!(class(Ended::Exit(127), true), None);
-    assert_eq!(class(Ended::Exit(137), true), Some(Class::Crash));
-    assert_eq!(class(Ended::Signal(9), false), Some(Class::Crash));
 }

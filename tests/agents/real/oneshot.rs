@@ -1,0 +1,272 @@
+//! What the tests of all one-shot drivers have in common: a scene with the real program, a whole session of it, and the
+//! table's rows.
+
+use super::*;
+use table::Row;
+
+/// Nothing takes this long: they retry for a minute and a half, and start slowly on a busy machine.
+const LONG: Duration = Duration::from_secs(400);
+
+/// One driver and its program.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind {
+    pub(super) driver: DriverName,
+    pub(super) name: &'static str,
+    pub(super) version: &'static str,
+    /// What it is set up with, given the model's address.
+    pub(super) set_up: fn(&mut Scene, &str),
+}
+
+impl Kind {
+    /// A scene with the real program, or `None` (and a word about it). `tests` is how many are skipped then.
+    pub(super) fn real(&self, model: &Model, tests: usize) -> Option<Scene> {
+        let program = found::program(self.name, self.version, tests)?;
+        let mut scene = Scene::new(self.driver, &program.to_string_lossy());
+        let url = model.url();
+        let env = [
+            // Whoever wants to reach another host than this one is seen, and gets nowhere.
+            ("HTTPS_PROXY", url.clone()),
+            ("HTTP_PROXY", url.clone()),
+            ("NO_PROXY", "127.0.0.1".to_owned()),
+        ];
+        scene.config.env = env.map(|(name, value)| (name.to_owned(), value)).into();
+        (self.set_up)(&mut scene, &url);
+        Some(scene)
+    }
+
+    /// Keeps what the program printed, where `SHOPFLOOR_RECORD` names a folder: so the fixtures were made.
+    pub(super) fn record(&self, scene: &Scene, model: &Model, name: &str) {
+        let Some(folder) = std::env::var_os("SHOPFLOOR_RECORD").map(PathBuf::from) else { return };
+        let folder = folder.join(self.name).join(self.version);
+        let port = model.url().rsplit(':').next().unwrap().to_owned();
+        let scene_folder = scene.folder.path().display().to_string();
+        std::fs::create_dir_all(&folder).unwrap();
+        let plain = |stream: String| {
+            stream.replace(&scene_folder, "/scene").replace(&format!(":{port}"), ":PORT")
+        };
+        let stream = plain(scene.read("session/stream.jsonl"));
+        std::fs::write(folder.join(format!("{name}.jsonl")), stream).unwrap();
+        // The error stream without where in the program it came from.
+        let errors = plain(scene.read("session/stderr.txt"));
+        let told = errors.lines().filter(|line| line.starts_with("Attempt ")).fold(
+            String::new(),
+            |mut all, line| {
+                all.push_str(line);
+                all.push('\n');
+                all
+            },
+        );
+        if !told.is_empty() {
+            std::fs::write(folder.join(format!("{name}.stderr.txt")), told).unwrap();
+        }
+    }
+}
+
+/// Opens a session with these orders, which is told them as a worker tells them.
+pub(super) async fn open(scene: &Scene, orders: &[&str]) -> Box<dyn Session> {
+    let mut plan = scene.plan("implement", orders);
+    let setting = Setting {
+        prompts: &Prompts::built_in(),
+        project: scene.folder.path(),
+        test_command: "x",
+        nonce: NONCE,
+        instructions: None,
+    };
+    let prompts: Vec<String> = plan.orders.iter().map(|turn| turn.prompt.clone()).collect();
+    plan.brief = brief::one_shot("The brief.", &setting, &prompts).unwrap();
+    scene.agent().open(plan).await.unwrap()
+}
+
+/// Everything said up to the session's end.
+pub(super) async fn heard(session: &mut dyn Session) -> Vec<Said> {
+    let mut all = Vec::new();
+    let listen = async {
+        loop {
+            let said = session.next().await;
+            let over = matches!(said, Said::Over { .. });
+            all.push(said);
+            if over {
+                return;
+            }
+        }
+    };
+    let listened = tokio::time::timeout(LONG, listen).await;
+    assert!(listened.is_ok(), "still waiting after {all:#?}");
+    println!("{all:#?}");
+    all
+}
+
+/// A whole session.
+pub(super) async fn run(scene: &Scene, orders: &[&str]) -> (Vec<Said>, SessionEnd) {
+    let mut session = open(scene, orders).await;
+    let said = heard(&mut *session).await;
+    let ended = end(scene, session, GRACE).await;
+    println!("{ended:?}");
+    (said, ended)
+}
+
+/// Brings about every failure of `rows` with an order that is worked on and one behind it; what is wrong with them.
+pub(super) async fn rows(kind: Kind, rows: Vec<Row>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let count = rows.len();
+    for row in rows {
+        let reply = row.reply.clone();
+        let model = Model::start(move |_, _| reply.clone()).await;
+        let Some(scene) = kind.real(&model, count) else { return wrong };
+        let (said, ended) = run(&scene, &["a", "b"]).await;
+        kind.record(&scene, &model, row.name);
+        if !ended.unknown.is_empty() {
+            wrong.push(format!("{} {}: unknown: {:?}", kind.name, row.name, ended.unknown));
+        }
+        if !model.strange().iter().all(|asked| asked.contains("registry.npmjs.org")) {
+            wrong.push(format!("{} {}: it asked others", kind.name, row.name));
+        }
+        let ends = ends(&said);
+        let [("a", first), ("b", behind)] = ends[..] else {
+            wrong.push(format!("{} {}: {ends:?}", kind.name, row.name));
+            continue;
+        };
+        wrong.extend(table::check(kind.name, &row, first, model.requests()).err());
+        // What is charged, is charged to one order.
+        let uncharged = match behind {
+            TurnEnd::Failed(failure) => matches!(failure.class, Class::Env | Class::Lost),
+            _ => false,
+        };
+        if !uncharged {
+            wrong.push(format!("{} {}: the order behind: {behind:?}", kind.name, row.name));
+        }
+    }
+    wrong
+}
+
+/// Three orders in one process: each result is taken as it appears, and what the session used is told as a whole.
+pub(super) async fn three_orders(kind: Kind) {
+    let model = Model::start(|nth, _| match nth {
+        0 => Reply::Leave("a"),
+        1 => Reply::Leave("b"),
+        2 => Reply::Leave("c"),
+        _ => Reply::Text("All three are done."),
+    })
+    .await;
+    let Some(scene) = kind.real(&model, 1) else { return };
+    let (said, ended) = run(&scene, &["a", "b", "c"]).await;
+    kind.record(&scene, &model, "three-orders");
+    let ends = ends(&said);
+    assert_eq!(ends.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["a", "b", "c"]);
+    for (id, end) in ends {
+        assert_eq!(testified(end).order, id);
+    }
+    // Of one order it is unknown, and shown so.
+    for one in &said {
+        if let Said::TurnEnded { usage, .. } = one {
+            assert_eq!(*usage, Usage::default());
+        }
+    }
+    assert_eq!(model.requests(), 4);
+    assert_eq!((ended.usage.input_tokens, ended.usage.output_tokens), (Some(440), Some(200)));
+    assert_eq!(ended.usage.cost_usd, None);
+    assert_eq!((ended.how.as_str(), ended.left_over), ("exit 0", 0));
+    assert!(ended.unknown.is_empty(), "{ended:?}");
+    let first = model.body(0);
+    for words in ["The brief.", "Work order a", "Work order c"] {
+        assert!(first.contains(words), "no {words:?}");
+    }
+    // Its state goes with the session.
+    assert!(!scene.path("session/home").exists());
+}
+
+/// After the first order the model only says that all is done: the second one is silent.
+pub(super) async fn words_only(kind: Kind) {
+    let model = Model::start(|nth, _| match nth {
+        0 => Reply::Leave("a"),
+        _ => Reply::Text("All tests pass!"),
+    })
+    .await;
+    let Some(scene) = kind.real(&model, 1) else { return };
+    let (said, _) = run(&scene, &["a", "b"]).await;
+    kind.record(&scene, &model, "words-only");
+    let ends = ends(&said);
+    testified(ends[0].1);
+    let ("b", TurnEnd::Silent(why)) = ends[1] else { panic!("{ends:?}") };
+    assert!(why.contains("All tests pass!"), "{why}");
+}
+
+/// A result for a stranger is refused, and what the model says of it counts for nothing.
+pub(super) async fn wrong_order(kind: Kind) {
+    let model = Model::start(|nth, _| match nth {
+        0 => Reply::Leave("stranger"),
+        _ => Reply::Text("Done."),
+    })
+    .await;
+    let Some(scene) = kind.real(&model, 1) else { return };
+    let (said, _) = run(&scene, &["a"]).await;
+    assert!(refusals(&said)[0].contains("no order of this batch"), "{said:?}");
+    assert!(matches!(ends(&said)[0].1, TurnEnd::Silent(_)), "{said:?}");
+}
+
+/// A session that dies in the middle of a command is a crash for the order at work, whatever its exit code; the order
+/// that was finished before stays finished, the one behind is nobody's fault, and nothing lives on.
+pub(super) async fn killed(kind: Kind, signal: rustix::process::Signal) {
+    let model = Model::start(|nth, _| match nth {
+        0 => Reply::Leave("a"),
+        _ => Reply::Bash("(setsid sleep 300 &); echo > begun; sleep 300"),
+    })
+    .await;
+    let Some(scene) = kind.real(&model, 1) else { return };
+    let mut session = open(&scene, &["a", "b", "c"]).await;
+    let mut said = Vec::new();
+    let begun = async {
+        while !scene.path("session/begun").exists() {
+            let next = tokio::time::timeout(Duration::from_millis(50), session.next()).await;
+            said.extend(next.ok());
+        }
+    };
+    tokio::time::timeout(LONG, begun).await.expect("a command");
+    // The process that we started, which is the one whose parent we are.
+    for pid in shopfloor::process::carrying(&scene.cookie()) {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+        if parent == Some(&std::process::id().to_string()) {
+            let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
+            rustix::process::kill_process_group(pid, signal).unwrap();
+        }
+    }
+    said.extend(heard(&mut *session).await);
+    let ends = ends(&said);
+    let of = |id: &str| ends.iter().find(|(order, _)| *order == id).unwrap().1;
+    testified(of("a"));
+    let crash = failed(of("b"));
+    assert_eq!((crash.class, crash.session_over), (Class::Crash, true), "{crash:?}");
+    assert_eq!(failed(of("c")).class, Class::Lost);
+    let ended = end(&scene, session, GRACE).await;
+    assert!(ended.left_over >= 1, "{ended:?}");
+}
+
+/// What the repository has for an agent (instructions, settings, hooks, servers, variables) is not read.
+pub(super) async fn repository(kind: Kind, plant: fn(&Path, &str)) {
+    let model = Model::start(|nth, _| match nth {
+        0 => Reply::Bash("env > env"),
+        1 => Reply::Leave("a"),
+        _ => Reply::Text("Done."),
+    })
+    .await;
+    let Some(scene) = kind.real(&model, 1) else { return };
+    // The session's folder lies inside the repository, as it does on a floor.
+    let run_it = format!("touch {}", scene.path("ran").display());
+    for folder in [scene.folder.path().to_owned(), scene.path("work")] {
+        plant(&folder, &run_it);
+        std::fs::write(folder.join(".env"), "PLANTED=variable\n").unwrap();
+        std::fs::create_dir_all(folder.join(".git")).unwrap();
+        std::fs::write(folder.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+    }
+    let (said, _) = run(&scene, &["a"]).await;
+    testified(ends(&said)[0].1);
+    assert!(!scene.path("ran").exists(), "a planted command has run");
+    let asked = model.body(0);
+    assert!(!asked.contains("Planted instructions"), "{asked}");
+    let env = scene.read("session/env");
+    assert!(!env.contains("PLANTED="), "{env}");
+    // Its HOME is the session's, and the tool chains' are where they were.
+    let home = format!("HOME={}", scene.path("session/home").display());
+    assert!(env.lines().any(|line| line == home), "{env}");
+}

@@ -1,0 +1,136 @@
+//! The opencode driver against the real opencode 1.18.33.
+
+use super::oneshot::{
+    Kind, heard, killed, open, repository, rows, three_orders, words_only, wrong_order,
+};
+use super::*;
+use table::{env, work};
+
+const KIND: Kind =
+    Kind { driver: DriverName::Opencode, name: "opencode", version: "1.18.33", set_up };
+
+fn set_up(scene: &mut Scene, url: &str) {
+    let provider = serde_json::json!({"provider": {"scripted": {
+        "npm": "@ai-sdk/openai-compatible",
+        "options": {"baseURL": format!("{url}/v1"), "apiKey": "{env:SCRIPTED_KEY}"},
+        "models": {"m": {"limit": {"context": 200_000, "output": 8_000}}},
+    }}});
+    let path = scene.path("opencode.json");
+    std::fs::write(&path, provider.to_string()).unwrap();
+    scene.config.model = Some("scripted/m".to_owned());
+    let own =
+        [("OPENCODE_CONFIG", path.display().to_string()), ("SCRIPTED_KEY", "not-a-key".to_owned())];
+    scene.config.env.extend(own.map(|(name, value)| (name.to_owned(), value)));
+}
+
+#[tokio::test]
+async fn three_orders_in_one_process_are_three_results_by_file() {
+    three_orders(KIND).await;
+}
+
+#[tokio::test]
+async fn words_without_a_result_are_silence() {
+    words_only(KIND).await;
+}
+
+#[tokio::test]
+async fn a_result_for_a_stranger_is_refused() {
+    wrong_order(KIND).await;
+}
+
+#[tokio::test]
+async fn failures_that_are_told_at_once_are_the_right_rows_of_the_table() {
+    let error = Reply::error;
+    let wrong = rows(
+        KIND,
+        vec![
+            env("login-refused", error(401, "invalid_api_key"), "login", true),
+            env("forbidden", error(403, "forbidden"), "login", true),
+            env("unknown-model", error(404, "model_not_found"), "no such model", true),
+            env("bad-request", error(400, "invalid_request_error"), "bad request", true),
+            work("context-full", error(400, "context_length_exceeded"), "context full", true),
+            env("cut-stream", Reply::Cut, "network", true),
+            work("truncated", Reply::Truncated, "truncated", true),
+            work("refused", Reply::Filtered, "refusal", true),
+        ],
+    )
+    .await;
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn failures_that_it_retries_in_silence_are_the_right_rows_of_the_table() {
+    let wrong = rows(
+        KIND,
+        vec![
+            env("no-money", Reply::error(429, "insufficient_quota"), "billing", true),
+            env("rate-limit", Reply::error(429, "rate_limit_exceeded"), "rate limit", true),
+            env("overloaded", Reply::error(529, "overloaded_error"), "overloaded", true),
+        ],
+    )
+    .await;
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn a_context_that_overflows_again_and_again_is_ended() {
+    // What is long is refused, and the summary that is asked for is given: it goes on for ever.
+    let model = Model::start(|_, body| match body.len() {
+        0..20_000 => Reply::Text("A summary."),
+        _ => Reply::error(400, "context_length_exceeded"),
+    })
+    .await;
+    let Some(scene) = KIND.real(&model, 1) else { return };
+    let mut session = open(&scene, &["a"]).await;
+    let said = heard(&mut *session).await;
+    let ended = end(&scene, session, GRACE).await;
+    KIND.record(&scene, &model, "overflow-again-and-again");
+    let failure = failed(ends(&said)[0].1);
+    assert!(failure.evidence.starts_with("context full: it overflows"), "{failure:?}");
+    assert!(ended.how.starts_with("ended by us"), "{ended:?}");
+    assert!(model.requests() < 20, "{}", model.requests());
+    let row = work("context full, again and again", Reply::Stall, "context full", true);
+    table::check(KIND.name, &row, ends(&said)[0].1, model.requests()).unwrap();
+}
+
+#[tokio::test]
+async fn the_same_command_over_and_over_is_ended() {
+    let model = Model::start(|_, _| Reply::Bash("true")).await;
+    let Some(scene) = KIND.real(&model, 1) else { return };
+    let (said, ended) = oneshot::run(&scene, &["a"]).await;
+    assert!(ended.how.contains("circle"), "{ended:?}");
+    let row = work("the same command over and over", Reply::Stall, "too many rounds", true);
+    table::check(KIND.name, &row, ends(&said)[0].1, model.requests()).unwrap();
+}
+
+#[tokio::test]
+async fn a_killed_session_is_a_crash_of_the_order_at_work_alone() {
+    killed(KIND, rustix::process::Signal::TERM).await;
+}
+
+#[tokio::test]
+async fn a_flag_it_does_not_know_is_the_environments() {
+    let model = Model::start(|_, _| Reply::Text("x")).await;
+    let Some(mut scene) = KIND.real(&model, 1) else { return };
+    scene.config.args = vec!["--no-such-flag".to_owned()];
+    let (said, _) = oneshot::run(&scene, &["a"]).await;
+    assert_eq!(failed(ends(&said)[0].1).class, Class::Env);
+    assert_eq!(model.requests(), 0);
+}
+
+#[tokio::test]
+async fn the_repositorys_own_settings_and_instructions_are_left_alone() {
+    repository(KIND, |folder, run| {
+        std::fs::write(folder.join("AGENTS.md"), "Planted instructions.").unwrap();
+        std::fs::write(folder.join("CLAUDE.md"), "Planted instructions.").unwrap();
+        let server = serde_json::json!({"mcp": {"planted": {"type": "local",
+            "command": ["sh", "-c", run]}}, "model": "planted/m"});
+        std::fs::write(folder.join("opencode.json"), server.to_string()).unwrap();
+        let plugin = format!(
+            "export const Planted = async ({{ $ }}) => {{ await $`{run}`; return {{}} }}\n"
+        );
+        std::fs::create_dir_all(folder.join(".opencode/plugin")).unwrap();
+        std::fs::write(folder.join(".opencode/plugin/planted.js"), plugin).unwrap();
+    })
+    .await;
+}

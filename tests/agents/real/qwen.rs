@@ -1,0 +1,92 @@
+//! The qwen driver against the real Qwen Code 0.24.4.
+
+use super::oneshot::{Kind, killed, repository, rows, three_orders, words_only, wrong_order};
+use super::*;
+use table::{env, work};
+
+const KIND: Kind = Kind { driver: DriverName::Qwen, name: "qwen", version: "0.24.4", set_up };
+
+fn set_up(scene: &mut Scene, url: &str) {
+    scene.config.model = Some("m".to_owned());
+    let own =
+        [("OPENAI_BASE_URL", format!("{url}/v1")), ("OPENAI_API_KEY", "not-a-key".to_owned())];
+    scene.config.env.extend(own.map(|(name, value)| (name.to_owned(), value)));
+}
+
+#[tokio::test]
+async fn three_orders_in_one_process_are_three_results_by_file() {
+    three_orders(KIND).await;
+}
+
+#[tokio::test]
+async fn words_without_a_result_are_silence() {
+    words_only(KIND).await;
+}
+
+#[tokio::test]
+async fn a_result_for_a_stranger_is_refused() {
+    wrong_order(KIND).await;
+}
+
+#[tokio::test]
+async fn failures_that_are_told_at_once_are_the_right_rows_of_the_table() {
+    let error = Reply::error;
+    let wrong = rows(
+        KIND,
+        vec![
+            env("login-refused", error(401, "invalid_api_key"), "login", true),
+            env("forbidden", error(403, "forbidden"), "login", true),
+            env("unknown-model", error(404, "model_not_found"), "no such model", true),
+            env("bad-request", error(400, "invalid_request_error"), "bad request", true),
+            work("context-full", error(400, "context_length_exceeded"), "context full", true),
+            env("cut-stream", Reply::Cut, "network", true),
+        ],
+    )
+    .await;
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn failures_that_it_retries_are_the_right_rows_of_the_table() {
+    let wrong = rows(
+        KIND,
+        vec![
+            env("no-money", Reply::error(429, "insufficient_quota"), "billing", true),
+            env("rate-limit", Reply::error(429, "rate_limit_exceeded"), "rate limit", true),
+            env("overloaded", Reply::error(503, "server_error"), "overloaded", true),
+        ],
+    )
+    .await;
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn a_killed_session_is_a_crash_of_the_order_at_work_alone() {
+    killed(KIND, rustix::process::Signal::KILL).await;
+}
+
+#[tokio::test]
+async fn a_flag_it_does_not_know_is_the_environments() {
+    let model = Model::start(|_, _| Reply::Text("x")).await;
+    let Some(mut scene) = KIND.real(&model, 1) else { return };
+    scene.config.args = vec!["--no-such-flag".to_owned()];
+    let (said, _) = oneshot::run(&scene, &["a"]).await;
+    assert_eq!(failed(ends(&said)[0].1).class, Class::Env);
+    assert_eq!(model.requests(), 0);
+}
+
+#[tokio::test]
+async fn the_repositorys_own_settings_and_instructions_are_left_alone() {
+    repository(KIND, |folder, run| {
+        std::fs::write(folder.join("QWEN.md"), "Planted instructions.").unwrap();
+        std::fs::write(folder.join("AGENTS.md"), "Planted instructions.").unwrap();
+        std::fs::create_dir_all(folder.join(".qwen")).unwrap();
+        let settings = serde_json::json!({
+            "mcpServers": {"planted": {"command": "sh", "args": ["-c", run]}},
+            "hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": run}]}]},
+        });
+        std::fs::write(folder.join(".qwen/settings.json"), settings.to_string()).unwrap();
+        std::fs::write(folder.join(".qwen/.env"), "PLANTED=variable\n").unwrap();
+    })
+    .await;
+}

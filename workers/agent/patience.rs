@@ -1,0 +1,75 @@
+//! How long we sit through a program's own retries: one that can't help, or that waits too long, ends the session.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::event::Retry;
+use super::fault::{Fault, Found};
+
+/// The longest wait before a retry that we sit through. A longer one is ours to spend, with other work.
+const LONGEST_RETRY_MS: f64 = 120_000.0;
+/// How long a program may go on retrying one request when it does not say how long it waits.
+const RETRY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A session that is given up.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub(super) struct GivenUp {
+    /// Why, in a few words.
+    pub(super) reason: &'static str,
+    /// What went wrong in it; the evidence begins with the reason.
+    pub(super) found: Found,
+}
+
+impl GivenUp {
+    /// For this reason, because of this.
+    pub(super) fn new(reason: &'static str, mut found: Found) -> Self {
+        found.evidence = format!("{reason}: {}", found.evidence);
+        Self { reason, found }
+    }
+}
+
+/// The retries of one request.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    /// A request has failed and nothing has come off since: when that began, and why.
+    retrying: Option<(Instant, Found)>,
+}
+
+impl Patience {
+    /// The program tries a request once more.
+    pub(super) fn retry(&mut self, retry: Retry) -> Option<GivenUp> {
+        let Retry { found, delay_ms } = retry;
+        if matches!(found.fault, Fault::Login | Fault::Billing) {
+            return Some(GivenUp::new("the login is refused", found));
+        }
+        match delay_ms {
+            Some(delay) if delay > LONGEST_RETRY_MS => {
+                Some(GivenUp::new("it would wait too long before the next request", found))
+            }
+            Some(_) => None,
+            None => {
+                let since = self.retrying.take().map_or_else(Instant::now, |(since, _)| since);
+                self.retrying = Some((since, found));
+                None
+            }
+        }
+    }
+
+    /// A request came off: what failed before it is over.
+    pub(super) fn progress(&mut self) {
+        self.retrying = None;
+    }
+
+    /// When the patience with retries of unknown length is over, if there are such.
+    pub(super) fn ends(&self) -> Option<Instant> {
+        self.retrying.as_ref().map(|(since, _)| *since + RETRY_PATIENCE)
+    }
+
+    /// It is over.
+    pub(super) fn over(&mut self) -> Option<GivenUp> {
+        let (_, found) = self.retrying.take()?;
+        Some(GivenUp::new("it went on retrying without success", found))
+    }
+}
