@@ -216,7 +216,8 @@ async fn a_grandchild_that_holds_the_pipes_is_ended_with_the_session() {
 
 #[tokio::test]
 async fn a_grandchild_does_not_hide_a_crash() {
-    let scene = Scene::script(DriverName::Claude, "read line\nsetsid sleep 300 &\nkill -9 $$\n");
+    let script = format!("read line\n{GRANDCHILD}kill -9 $$\n");
+    let scene = Scene::script(DriverName::Claude, &script);
     let mut session = scene.open("spec").await;
     session.give(&scene.turn("spec", "a")).await.unwrap();
     let said = to_the_end(&mut *session).await;

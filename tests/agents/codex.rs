@@ -72,11 +72,7 @@ async fn a_process_that_outlives_its_turn_is_ended_and_the_turn_counts() {
 
 #[tokio::test]
 async fn what_a_turn_leaves_running_is_ended_before_its_end_is_told() {
-    // It has left the group of its program before that ends: who dies with the group is not left over.
-    let scene = old_codex(
-        "setsid sh -c 'echo > away; exec sleep 300' >/dev/null 2>&1 &\n\
-         while [ ! -e away ]; do sleep 0.01; done",
-    );
+    let scene = old_codex(&format!("exec >/dev/null 2>&1\n{GRANDCHILD}"));
     let mut session = scene.open("spec").await;
     session.give(&scene.turn("spec", "a")).await.unwrap();
     testified(&turn_end(&mut *session).await.0);

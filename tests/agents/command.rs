@@ -204,7 +204,8 @@ async fn the_simulators_crash_silence_and_floods_are_told_apart() {
 
 #[tokio::test]
 async fn a_grandchild_that_holds_the_output_does_not_hold_us() {
-    let (said, ended) = run(&script("leave a x; setsid sleep 300 & exit 0"), &["a"]).await;
+    let left = format!("leave a x\n{GRANDCHILD}exit 0\n");
+    let (said, ended) = run(&script(&left), &["a"]).await;
     testified(ends(&said)[0].1);
     assert_eq!((ended.how.as_str(), ended.left_over), ("exit 0", 1));
 }

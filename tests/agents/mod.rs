@@ -29,6 +29,10 @@ use shopfloor::stages::STAGES;
 use shopfloor::verdict::Testimony;
 
 const NONCE: &str = "n0nce";
+/// Leaves a process behind that holds the streams, in a session of its own by the time that the script goes on: who is in its
+/// program's group dies with that, and is not counted as left over.
+const GRANDCHILD: &str =
+    "setsid sh -c 'echo > away; exec sleep 300' &\nwhile [ ! -e away ]; do sleep 0.01; done\n";
 /// Nothing here takes this long unless something hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 

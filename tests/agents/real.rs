@@ -10,6 +10,7 @@ mod anthropic;
 mod chat;
 mod claude;
 mod codex;
+mod cost;
 mod found;
 mod gemini;
 mod gemini_api;
@@ -17,8 +18,10 @@ mod limit;
 mod model;
 mod oneshot;
 mod opencode;
+mod play;
 mod qwen;
 mod responses;
+mod stages;
 mod table;
 mod walled;
 

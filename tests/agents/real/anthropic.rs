@@ -10,6 +10,7 @@ pub(super) fn answer(reply: &Reply, nth: usize, body: &str) -> Option<Answer> {
         Reply::Result => use_tool(nth, "StructuredOutput", &result(body, None)),
         Reply::ResultFor(order) => use_tool(nth, "StructuredOutput", &result(body, Some(order))),
         Reply::Bash(command) => use_tool(nth, "Bash", &json!({"command": command})),
+        Reply::Work(command) => use_tool(nth, "Bash", &json!({"command": command})),
         Reply::Text(text) => say(nth, text),
         Reply::Error { status, kind } => error(*status, kind, ""),
         Reply::RetryAfter { status, kind, secs } => {

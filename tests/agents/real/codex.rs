@@ -15,23 +15,32 @@ pub(super) fn real(driver: DriverName, model: &Model, tests: usize) -> Option<Sc
     let home = scene.path("home");
     std::fs::create_dir(&home).unwrap();
     let url = model.url();
+    scene.config.args = settings(&url);
+    scene.config.model = Some("gpt-5.5".to_owned());
+    let own = [("HOME", home.display().to_string())];
+    let env = own.into_iter().chain(environment(&url));
+    scene.config.env = env.map(|(name, value)| (name.to_owned(), value)).collect();
+    Some(scene)
+}
+
+/// The arguments that make the scripted model its model.
+pub(super) fn settings(url: &str) -> Vec<String> {
     let provider = format!(
         "model_providers.scripted={{name=\"scripted\",base_url=\"{url}/v1\",env_key=\"KEY\",\
          wire_api=\"responses\",request_max_retries=1,stream_max_retries=1,stream_idle_timeout_ms=20000}}"
     );
-    let settings = ["-c", "model_provider=\"scripted\"", "-c", &provider];
-    scene.config.args = settings.map(str::to_owned).to_vec();
-    scene.config.model = Some("gpt-5.5".to_owned());
-    let env = [
-        ("HOME", home.display().to_string()),
+    ["-c", "model_provider=\"scripted\"", "-c", &provider].map(str::to_owned).to_vec()
+}
+
+/// Its variables, but for its HOME.
+pub(super) fn environment(url: &str) -> [(&'static str, String); 4] {
+    [
         ("KEY", "not-a-key".to_owned()),
         // Whoever wants to reach another host than this one is seen, and gets nowhere.
-        ("HTTPS_PROXY", url.clone()),
-        ("HTTP_PROXY", url),
+        ("HTTPS_PROXY", url.to_owned()),
+        ("HTTP_PROXY", url.to_owned()),
         ("NO_PROXY", "127.0.0.1".to_owned()),
-    ];
-    scene.config.env = env.map(|(name, value)| (name.to_owned(), value)).into();
-    Some(scene)
+    ]
 }
 
 /// Keeps what the program printed, where `SHOPFLOOR_RECORD` names a folder: so the fixtures were made.

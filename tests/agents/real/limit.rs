@@ -71,8 +71,8 @@ async fn a_usage_limit_in_the_middle_of_a_batch_of_five_is_waited_out_without_a_
     let between = seen.requests.iter().filter(|&&at| at > last_limited && at < reset).count();
     assert_eq!((between, seen.requests.len() - before), (0, 6), "{seen:?}");
     println!(
-        "FIGURE4|real Claude Code, batch of 5, limit after order 2: {} requests, {} of them refused; parked {} ms: {between} requests; \
-         went on {} ms after the time",
+        "FIGURE|real claude, usage limit after order 2 of 5|{} requests, {} of them refused; parked {} ms: {between} requests; \
+         went on {} ms after the time|ok",
         seen.requests.len(),
         seen.limited,
         reset - last_limited,

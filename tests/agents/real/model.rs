@@ -22,6 +22,8 @@ pub(super) enum Reply {
     Leave(&'static str),
     /// A command.
     Bash(&'static str),
+    /// A command that was made for its order.
+    Work(String),
     /// A patch (Responses only).
     Patch(&'static str),
     /// Words.
@@ -250,12 +252,15 @@ pub(super) fn leave(body: &str, order: &str) -> String {
     format!("printf '%s' '{result}' > results/part && mv results/part results/{order}.json")
 }
 
+/// A fact of the turn that was told last in the request.
+pub(super) fn fact(body: &str, name: &str) -> String {
+    let (_, rest) = body.rsplit_once(&format!("\\n{name}: ")).unwrap_or_default();
+    rest.split("\\n").next().unwrap_or_default().to_owned()
+}
+
 /// A result for the order whose facts stand last in the request.
 pub(super) fn result(body: &str, order: Option<&str>) -> Value {
-    let fact = |name: &str| {
-        let (_, rest) = body.rsplit_once(&format!("\\n{name}: ")).unwrap_or_default();
-        rest.split("\\n").next().unwrap_or_default().to_owned()
-    };
+    let fact = |name: &str| fact(body, name);
     serde_json::json!({
         "order": order.map_or_else(|| fact("Order"), str::to_owned),
         "gen": fact("Generation").parse::<u64>().unwrap_or(0),

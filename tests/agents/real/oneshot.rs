@@ -204,6 +204,23 @@ pub(super) async fn wrong_order(kind: Kind) {
     assert!(matches!(ends(&said)[0].1, TurnEnd::Silent(_)), "{said:?}");
 }
 
+/// The program itself, between its keeper and what it has started.
+fn program_of(scene: &Scene) -> rustix::process::Pid {
+    let parent = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let (_, rest) = stat.rsplit_once(") ")?;
+        rest.split(' ').nth(1)?.parse::<u32>().ok()
+    };
+    let is_keeper = |pid: u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.starts_with(b"shopfloor-keeper\0")
+    };
+    let all = shopfloor::process::carrying(&scene.cookie());
+    let mut kept = all.into_iter().filter(|&pid| parent(pid).is_some_and(is_keeper));
+    let program = kept.next().expect("a program");
+    rustix::process::Pid::from_raw(program as i32).unwrap()
+}
+
 /// A session that dies in the middle of a command is a crash for the order at work, whatever its exit code; the order
 /// that was finished before stays finished, the one behind is nobody's fault, and nothing lives on.
 pub(super) async fn killed(kind: Kind, signal: rustix::process::Signal) {
@@ -222,15 +239,8 @@ pub(super) async fn killed(kind: Kind, signal: rustix::process::Signal) {
         }
     };
     tokio::time::timeout(LONG, begun).await.expect("a command");
-    // The process that we started, which is the one whose parent we are.
-    for pid in shopfloor::process::carrying(&scene.cookie()) {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
-        if parent == Some(&std::process::id().to_string()) {
-            let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
-            rustix::process::kill_process_group(pid, signal).unwrap();
-        }
-    }
+    let program = program_of(&scene);
+    rustix::process::kill_process_group(program, signal).unwrap();
     said.extend(heard(&mut *session).await);
     let ends = ends(&said);
     let of = |id: &str| ends.iter().find(|(order, _)| *order == id).unwrap().1;

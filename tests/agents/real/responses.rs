@@ -13,6 +13,7 @@ pub(super) fn answer(reply: &Reply, nth: usize, body: &str) -> Option<Answer> {
         }
         Reply::Text(text) => items(nth, &[message(nth, text)]),
         Reply::Bash(command) => items(nth, &[command_call(nth, command)]),
+        Reply::Work(command) => items(nth, &[command_call(nth, command)]),
         Reply::Patch(patch) => items(nth, &[patch_call(nth, patch)]),
         Reply::Error { status, kind } => error(*status, kind, &Value::Null, ""),
         Reply::RetryAfter { status, kind, secs } => {
