@@ -15,7 +15,8 @@ fn set_up(scene: &mut Scene, url: &str) {
         "options": {"baseURL": format!("{url}/v1"), "apiKey": "{env:SCRIPTED_KEY}"},
         "models": {"m": {"limit": {"context": 200_000, "output": 8_000}}},
     }}});
-    let path = scene.path("opencode.json");
+    // Not where a repository has its own: that one is planted.
+    let path = scene.path("operators.json");
     std::fs::write(&path, provider.to_string()).unwrap();
     scene.config.model = Some("scripted/m".to_owned());
     let own =

@@ -15,6 +15,11 @@ use crate::process::Ended;
 /// Context overflows without a tool call in between: the first one is answered by a summary of the conversation, which
 /// is a good step, and when that does not help, it goes on for ever.
 const MOST_OVERFLOWS: usize = 2;
+/// Answers in a row that were cut. It asks again at once and for ever.
+const MOST_CUTS: usize = 3;
+
+/// What a step without tokens is told as.
+const CUT: &str = "0 tokens: the answer was cut";
 
 /// Reads the lines of one session.
 #[derive(Debug)]
@@ -24,6 +29,7 @@ pub(super) struct Opencode {
     /// The last error, and nothing good since.
     error: Option<Found>,
     overflows: usize,
+    cuts: usize,
     /// How the last step ended; none while one is under way.
     step: Option<Step>,
     steps: usize,
@@ -46,6 +52,7 @@ impl Opencode {
             rounds: Rounds::new(orders),
             error: None,
             overflows: 0,
+            cuts: 0,
             step: None,
             steps: 0,
             counts: false,
@@ -113,6 +120,12 @@ impl Opencode {
         if all > 0 {
             self.error = None;
         }
+        self.cuts = if reason == "unknown" && all == 0 { self.cuts + 1 } else { 0 };
+        if self.cuts >= MOST_CUTS {
+            let cut = Found::new(Fault::Network, format!("step_finish.reason {reason}: {CUT}"));
+            let again = GivenUp::new("its answers are cut again and again", cut);
+            self.told.hopeless.get_or_insert(again);
+        }
         self.told.finished = reason == "stop";
         self.step = Some(Step { reason, tokens: all });
         AgentEvent::Quiet
@@ -161,8 +174,9 @@ impl Opencode {
             "content-filter" => told(Fault::Refusal, "the provider's filter"),
             // Where the provider never counts, nothing follows from a step without tokens.
             "stop" if step.tokens == 0 && (self.counts || self.steps == 1) => {
-                told(Fault::Network, "0 tokens: the answer was cut")
+                told(Fault::Network, CUT)
             }
+            "unknown" if step.tokens == 0 => told(Fault::Network, CUT),
             "stop" => None,
             // A tool call that was not allowed ends the run.
             "tool-calls" if self.told.denied > 0 && end.ended == Ended::Exit(0) => None,

@@ -143,6 +143,30 @@ fn an_overflow_that_comes_back_and_a_circle_are_hopeless() {
 }
 
 #[test]
+fn answers_that_are_cut_again_and_again_are_hopeless_and_one_that_was_is_the_networks() {
+    let cut = recorded!("cut-again-and-again");
+    let one: String = cut.lines().take(3).map(|line| format!("{line}\n")).collect();
+    let (_, _, rest) = played(&one, Ended::Exit(0));
+    let failure = charged(&rest);
+    assert!(failure.evidence.starts_with("network: step_finish.reason unknown"), "{failure:?}");
+    assert_eq!(failure.class, Class::Env);
+    let mut reader = Opencode::new(1);
+    for line in cut.lines().take(8) {
+        reader.line(line.as_bytes());
+        assert_eq!(reader.told().hopeless, None, "{line}");
+    }
+    reader.line(cut.lines().nth(8).unwrap().as_bytes());
+    assert_eq!(reader.told().hopeless.clone().unwrap().found.fault, Fault::Network);
+    // One that is whole in between begins them anew.
+    let mut reader = Opencode::new(1);
+    for line in one.repeat(2).lines().chain(recorded!("tools").lines()).chain(one.repeat(2).lines())
+    {
+        reader.line(line.as_bytes());
+        assert_eq!(reader.told().hopeless, None, "{line}");
+    }
+}
+
+#[test]
 fn what_it_does_not_know_is_counted_and_fails_nothing() {
     let stream = format!("{{\"type\":\"of_tomorrow\"}}\n{{}}\n{{half\n{}", recorded!("tools"));
     let (_, events, rest) = played(&stream, Ended::Exit(0));
