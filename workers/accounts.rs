@@ -258,11 +258,13 @@ fn resumes_at(cause: Cause<'_>, limits: &Limits, count: u32, now: u64, chance: f
         let wait = limits.breaker.saturating_mul(1 << before.min(20)).min(limits.breaker_cap);
         spread(wait).as_secs_f64().ceil() as u64
     };
-    Some(match cause.until.filter(|&until| until > now) {
-        Some(until) => {
+    Some(match cause.until {
+        Some(until) if until > now => {
             let least = if count > 1 { doubled(count - 2) } else { 1 };
             now + (until - now).min(LONGEST_SECS).max(least)
         }
+        // It passed while we heard of it, or is told so at every try.
+        Some(_) => now + doubled(count.saturating_sub(1)),
         None if cause.fault == Fault::RateLimit => now + doubled(count.saturating_sub(1)),
         None => now + spread(limits.limit_probe).as_secs_f64().ceil() as u64,
     })

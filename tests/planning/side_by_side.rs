@@ -81,7 +81,7 @@ pub(crate) fn until_idle(house: &House, args: &[&str]) {
     }
 }
 
-const SLOW: &str = "[[act]]\norder = \"*\"\nstage = \"*\"\nms = 150\n";
+const SLOW: &str = "[[act]]\norder = \"*\"\nstage = \"*\"\nms = 400\n";
 const PAIRS: &str = "[limits]\nbackoff = \"1s\"\npoll = \"200ms\"\n\
                      [stage.test]\nparallel = 2\nbatch = 1\n[stage.implement]\nparallel = 3\nbatch = 1\n\
                      [stage.playtest]\nparallel = 2\nbatch = 1\n";

@@ -74,6 +74,16 @@ fn a_limit_that_is_always_just_over_is_not_asked_every_second() {
         now = until;
     }
     assert_eq!(waits, [1, 30, 60, 120]);
+    // One that has passed by the time we heard of it is tried soon, and not as if no time had been told.
+    let (_folder, accounts) = floor();
+    let mut now = 1000;
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        let until = park(&accounts, cause(Fault::UsageLimit, Some(now)), now).until.unwrap();
+        waits.push(until - now);
+        now = until;
+    }
+    assert_eq!(waits, [30, 60, 120]);
     // One in the far future is asked again after a week.
     let (_folder, accounts) = floor();
     let parked = park(&accounts, cause(Fault::UsageLimit, Some(4_000_000_000)), 1000);

@@ -4,7 +4,8 @@ use super::oneshot::{Kind, killed, repository, rows, three_orders, words_only, w
 use super::*;
 use table::{env, work};
 
-const KIND: Kind = Kind { driver: DriverName::Gemini, name: "gemini", version: "0.61.0", set_up };
+pub(super) const KIND: Kind =
+    Kind { driver: DriverName::Gemini, name: "gemini", version: "0.61.0", set_up };
 
 fn set_up(scene: &mut Scene, url: &str) {
     scene.config.model = Some("gemini-2.5-pro".to_owned());

@@ -6,7 +6,7 @@ use super::oneshot::{
 use super::*;
 use table::{env, work};
 
-const KIND: Kind =
+pub(super) const KIND: Kind =
     Kind { driver: DriverName::Opencode, name: "opencode", version: "1.18.33", set_up };
 
 fn set_up(scene: &mut Scene, url: &str) {

@@ -4,7 +4,8 @@ use super::oneshot::{Kind, killed, repository, rows, three_orders, words_only, w
 use super::*;
 use table::{env, work};
 
-const KIND: Kind = Kind { driver: DriverName::Qwen, name: "qwen", version: "0.24.4", set_up };
+pub(super) const KIND: Kind =
+    Kind { driver: DriverName::Qwen, name: "qwen", version: "0.24.4", set_up };
 
 fn set_up(scene: &mut Scene, url: &str) {
     scene.config.model = Some("m".to_owned());
