@@ -29,6 +29,9 @@ const FIRM: Duration = Duration::from_secs(15);
 /// How often "at once" is said again: two signals of one kind that come together count as one.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// How often it is looked for dead workers that are nobody's here: those of a launcher that was killed.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
 /// What a launcher is to do.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -116,6 +119,7 @@ pub(crate) async fn run(
     let announced = announce(&launcher.record());
     let (floor, voice) = (launcher.plan.floor.clone(), launcher.plan.voice);
     let alarm = tokio::spawn(alarm::watch(floor, launcher.plan.free_mib, voice));
+    let looks = tokio::spawn(look_for_dead(launcher.plan.queue.clone(), voice));
     if let Some(over) = launcher.plan.over.take() {
         launcher.last_remark = over.remark;
         tokio::spawn(idle::watch(over.look, serves, tell));
@@ -133,6 +137,7 @@ pub(crate) async fn run(
         launcher.handle(&event);
     }
     alarm.abort();
+    looks.abort();
     let outcome = launcher.close().await;
     announced.map(|()| outcome)
 }
@@ -406,6 +411,15 @@ impl Launcher {
         });
         let (left_over, clean) = look.await.unwrap_or((0, false));
         Outcome { given_up, at_once, left_over, clean }
+    }
+}
+
+/// A worker's death is told to its own launcher only, and the other workers may all be in the midst of long turns.
+async fn look_for_dead(queue: Arc<dyn Queue>, voice: Voice) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let queue = queue.clone();
+        tokio::task::spawn_blocking(move || recover(&*queue, voice)).await.ok();
     }
 }
 

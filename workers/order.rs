@@ -408,6 +408,15 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_ones_own_keep_every_digit() {
+        let digits = "8".repeat(80);
+        let text = format!(r#"{{"title":"t","more":[1{digits}.5,0.1,1e-9,{digits}]}}"#);
+        let request = Request::parse(text.as_bytes()).unwrap();
+        let written = serde_json::to_vec(&request).unwrap();
+        assert_eq!(Request::parse(&written).unwrap(), request);
+    }
+
+    #[test]
     fn a_request_says_where_in_a_plan_it_stands() {
         let text = br#"{"title":"t","phase":2,"phase_parallel":true,"group":"db","group_reason":"one schema",
             "sequence":3,"due":"2026-12-01","external_id":"plan.md#4"}"#;

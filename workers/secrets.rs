@@ -14,6 +14,8 @@ use toml::{Table, Value};
 
 use crate::error::{Error, Kind, Result};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use hide::make_all_ready;
 pub use hide::{Lines, forms_hidden, forms_hidden_in, hidden, hide_in};
 
 /// Where a secret stands in a text.
@@ -121,6 +123,10 @@ fn as_upstream(rule: &mut Table) {
     if rule.get("regex").and_then(Value::as_str).is_some_and(groups) {
         rule.entry("secretGroup").or_insert(Value::Integer(1));
     }
+    // `\w`, `\d`, `\s` and `\b` are of ASCII there. Of all alphabets they would take a hundred times the memory.
+    if let Some(Value::String(regex)) = rule.get_mut("regex") {
+        *regex = of_ascii(regex);
+    }
     // Stop words are looked for in the secret; the crate would look for them in the name before it too, where it finds
     // `token`. On their own they have the secret for their target.
     let Some(Value::Array(exceptions)) = rule.get_mut("allowlists") else { return };
@@ -173,6 +179,34 @@ fn groups(expression: &str) -> bool {
     false
 }
 
+/// A regular expression whose classes are those of ASCII, as they are in Go.
+fn of_ascii(expression: &str) -> String {
+    let (mut out, mut inside) = (String::with_capacity(expression.len()), false);
+    let mut letters = expression.chars();
+    while let Some(letter) = letters.next() {
+        let escaped = if letter == '\\' { letters.next() } else { None };
+        match (letter, escaped) {
+            ('\\', Some('w')) if inside => out.push_str("0-9A-Za-z_"),
+            ('\\', Some('d')) if inside => out.push_str("0-9"),
+            ('\\', Some('s')) if inside => out.push_str("\\t\\n\\f\\r "),
+            ('\\', Some('w')) => out.push_str("[0-9A-Za-z_]"),
+            ('\\', Some('d')) => out.push_str("[0-9]"),
+            ('\\', Some('s')) => out.push_str("[\\t\\n\\f\\r ]"),
+            ('\\', Some('b')) if !inside => out.push_str("(?-u:\\b)"),
+            _ => {
+                inside = match letter {
+                    '[' => true,
+                    ']' => false,
+                    _ => inside,
+                };
+                out.push(letter);
+                out.extend(escaped);
+            }
+        }
+    }
+    out
+}
+
 fn unfit(error: &dyn std::fmt::Display) -> Error {
     Error::new(Kind::Failed, format!("failed to make the rules for secrets ready: {error}"))
         .hint("this is a mistake of shopfloor's: report it with this message")
@@ -181,6 +215,13 @@ fn unfit(error: &dyn std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn classes_of_a_rule_are_those_of_ascii() {
+        assert_eq!(of_ascii(r"\b(a[\w-]{3})\s\."), r"(?-u:\b)(a[0-9A-Za-z_-]{3})[\t\n\f\r ]\.");
+        assert_eq!(of_ascii(r"[\[\d]\d\\w"), r"[\[0-9][0-9]\\w");
+        assert_eq!(of_ascii(r"[^\s'`]\S+"), r"[^\t\n\f\r '`]\S+");
+    }
 
     #[test]
     fn every_rule_can_be_made_ready_and_none_is_lost_where_the_text_is_cut() {

@@ -26,7 +26,7 @@ mod pauses;
 use pauses::{next_size, pause_secs};
 
 /// How often an idle worker looks for dead ones.
-const RECOVER_EVERY: Duration = Duration::from_secs(5);
+const RECOVER_EVERY: Duration = Duration::from_secs(2);
 /// How often the index is rebuilt: what people did by hand (`mkdir`, `echo IMPL > .state`, `rm -r ready`) is found then. As
 /// often as it costs next to nothing, and never more rarely than the second figure.
 const SWEEP_EVERY: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(600)];

@@ -2,7 +2,7 @@
 //!
 //! `docs/queue-sim.md` tells what it is for and how it is used. The program is `queue-sim` (`main.rs`). In reading order:
 //! what a disk remembers (`tree`, `cut`), what a kernel does (`kernel`, `deeds`, `machine`), who acts (`world`, `actor`,
-//! `hand`), what is promised (`oracle`), what is played (`script`, `draw`, `history`, `season`), and what is told
+//! `hand`), what is promised (`oracle`), what is played (`script`, `draw`, `aimed`, `history`, `season`), and what is told
 //! (`shrink`, `mutations`, `cli`).
 
 mod tree;
@@ -23,6 +23,7 @@ mod planted;
 
 mod script;
 mod draw;
+mod aimed;
 mod scene;
 mod counts;
 mod history;

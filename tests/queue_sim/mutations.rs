@@ -2,6 +2,7 @@
 
 use shopfloor::queue::files::machine::SyncPoint;
 
+use super::aimed;
 use super::cast::Cast;
 use super::draw::{self, Weather};
 use super::history::{Playing, play};
@@ -62,7 +63,8 @@ impl Mutation {
                 }
                 continue;
             }
-            let script = draw::script(seed, Weather::Cuts);
+            let aimed = aimed::script(point, seed);
+            let script = aimed.unwrap_or_else(|| draw::script(seed, Weather::Cuts));
             let Some(broken) = play(&script, without, cast).broken else { continue };
             // It counts only when the same history is fine with the sync.
             if play(&script, Playing::default(), cast).broken.is_none() {

@@ -44,6 +44,11 @@ pub const TARGETS: [Target; 13] = [
     Target { name: "backlogs", read: imports::backlog, seeds: seeds::backlogs },
 ];
 
+/// Makes ready what is made once and kept: the rules for secrets. What that takes is no single input's.
+pub fn make_ready() {
+    crate::secrets::make_all_ready();
+}
+
 /// The most bytes that reading `length` bytes may take at once, beside what was taken before: some hundred for each byte
 /// (a byte of JSON can be a whole value, a byte of a name a node in a map, and each is read more than once), and what
 /// tables of rules take that are made when they are first needed.

@@ -210,6 +210,14 @@ static ALL: LazyLock<Option<All>> = LazyLock::new(|| {
     Some(All { keywords, rule_of, rules })
 });
 
+/// Makes all rules ready and has each look once: what they take is taken then, and counts for no text. How many there are.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn make_all_ready() -> usize {
+    let rules = ALL.iter().flat_map(|all| &all.rules);
+    let ready = rules.filter_map(Rule::ready);
+    ready.inspect(|scanner| drop(places(scanner, "", b"a = \"b\""))).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,8 +239,7 @@ mod tests {
             all.rule_of.len(),
             all.rule_of.iter().filter(|&&at| at < all.rules.len()).count()
         );
-        // One in ten here; all of them together are made ready beside the rules.
-        assert!(all.rules.iter().step_by(10).all(|rule| rule.ready().is_some()));
+        assert_eq!(make_all_ready(), all.rules.len());
     }
 
     #[test]

@@ -10,11 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use shopfloor::fuzz::{TARGETS, Target, memory_bound};
+use shopfloor::fuzz::{TARGETS, Target, make_ready, memory_bound};
 
 /// What is allocated is counted; above the limit nothing is given, and the program ends.
 #[global_allocator]
 static MEMORY: cap::Cap<std::alloc::System> = cap::Cap::new(std::alloc::System, usize::MAX);
+
+/// The most that the tables may take which are made once and kept.
+const TABLES: usize = 256 * 1024 * 1024;
 
 static TARGET: OnceLock<Target> = OnceLock::new();
 
@@ -34,6 +37,11 @@ fn begin() {
         }
     }
     TARGET.get_or_init(|| target);
+    let before = MEMORY.allocated();
+    make_ready();
+    let taken = MEMORY.allocated() - before;
+    eprintln!("tables that are kept: {} MiB", taken / 1024 / 1024);
+    assert!(taken <= TABLES, "tables take {taken} bytes");
 }
 
 fuzz_target!(init: begin(), |data: &[u8]| {

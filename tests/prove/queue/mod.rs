@@ -48,7 +48,8 @@ struct Mount(PathBuf);
 impl Mount {
     /// In memory, of this size in MiB; `None` where nothing may be mounted.
     fn in_memory(at: &Path, mib: u64) -> Option<Self> {
-        let size = format!("size={mib}m");
+        // Nobody else may write into it, as into any folder of a queue.
+        let size = format!("size={mib}m,mode=0755");
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at);
         let done = mount.output().is_ok_and(|ran| ran.status.success());

@@ -57,7 +57,7 @@ fn reason(point: SyncPoint) -> Option<&'static str> {
 }
 
 /// Those that the small figures try: without each of them a few cuts are enough.
-const SURE: [SyncPoint; 3] = [SyncPoint::Journal, SyncPoint::StateNext, SyncPoint::NewName];
+const SURE: [SyncPoint; 3] = [SyncPoint::Journal, SyncPoint::StateNext, SyncPoint::NewRequest];
 
 #[test]
 #[ignore = "a measurement: .ci/prove queue runs it"]

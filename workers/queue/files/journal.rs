@@ -78,7 +78,9 @@ impl Journal {
         let line = self.history.seq + 1;
         let mut whole = body.to_vec();
         whole.push(b'}');
-        let entry: Entry = serde_json::from_slice(&whole).map_err(|error| {
+        // What the parser skips it does not look at: all of it is to be text.
+        let whole = String::from_utf8(whole).map_err(|_| format!("line {line} is no UTF-8"))?;
+        let entry: Entry = serde_json::from_str(&whole).map_err(|error| {
             format!("line {line} is no entry that this version of shopfloor knows: {error}")
         })?;
         if entry.v != 1 {
