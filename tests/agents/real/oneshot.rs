@@ -216,8 +216,10 @@ fn program_of(scene: &Scene) -> rustix::process::Pid {
         line.starts_with(b"shopfloor-keeper\0")
     };
     let all = shopfloor::process::carrying(&scene.cookie());
-    let mut kept = all.into_iter().filter(|&pid| parent(pid).is_some_and(is_keeper));
-    let program = kept.next().expect("a program");
+    let kept = all.into_iter().filter(|&pid| parent(pid).is_some_and(is_keeper));
+    // Whoever lost its parents is the keeper's child too; the program was there first.
+    let program = kept.min_by_key(|&pid| shopfloor::process::start_time(pid).unwrap_or(u64::MAX));
+    let program = program.expect("a program");
     rustix::process::Pid::from_raw(program as i32).unwrap()
 }
 
