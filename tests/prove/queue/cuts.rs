@@ -243,6 +243,11 @@ impl Life<'_> {
         self.oracle.forget_generations();
         self.disk.unmount();
         self.disk.mount(self.kind.data).unwrap();
+        // A machine whose power went boots: marks of claims are in no sync, and the first recovery of a boot makes up for it.
+        let boot = queue.join(".floor/run/boot");
+        if boot.exists() {
+            fs::write(boot, "the boot before").unwrap();
+        }
         if self.draw.u32(..3) == 0 {
             *torn += self.tear();
         }
