@@ -70,6 +70,12 @@ pub(crate) fn program(name: &str) -> PathBuf {
     PathBuf::from(path)
 }
 
+/// Who started a process; `None` when it is gone.
+pub(crate) fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
 /// The five workers in the order of the pipeline.
 pub(crate) const WORKERS: [&str; 5] =
     ["spec-worker", "test-worker", "implement-worker", "playtest-worker", "commit-worker"];

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::patterns::json;
 use super::side_by_side::until_idle;
-use crate::house::{House, left_over, program};
+use crate::house::{House, left_over, parent_of, program};
 
 /// The live processes of `program` that work in this house.
 fn running(house: &House, name: &str) -> BTreeSet<u32> {
@@ -30,11 +30,7 @@ fn running(house: &House, name: &str) -> BTreeSet<u32> {
 
 /// How many of these are agents: what an agent has just forked off, to run a command, still looks like itself.
 fn agents(pids: &BTreeSet<u32>) -> usize {
-    let parent = |pid: &u32| -> Option<u32> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
-    };
-    pids.iter().filter(|pid| parent(pid).is_some_and(|parent| !pids.contains(&parent))).count()
+    pids.iter().filter(|&&pid| parent_of(pid).is_some_and(|parent| !pids.contains(&parent))).count()
 }
 
 /// Runs `deed` while the agents are counted; the most there were at once, and how often they were counted.

@@ -9,19 +9,14 @@ use super::tree::Mode;
 /// A script in which `point` may be missed, drawn from `seed`. `None` for the syncs that any script may miss.
 pub(crate) fn script(point: SyncPoint, seed: u64) -> Option<Script> {
     let mut rng = Rng::with_seed(seed ^ 0x0a13_ed00_5c21_97b4);
-    let boots = match point {
+    let actors = match point {
         SyncPoint::EditedName => edited(&mut rng),
         SyncPoint::TakenBack => taken_back(&mut rng),
         _ => return None,
     };
-    let boots = boots.into_iter().map(|actor| Boot { actors: vec![actor] }).collect();
     let modes = [Mode::Journal, Mode::Folders, Mode::Writeback];
     let mode = modes[rng.usize(..modes.len())];
-    Some(Script { seed, mode, reuse: rng.bool(), orders: 1, boots })
-}
-
-fn actor(role: Role, deeds: Vec<Deed>) -> Actor {
-    Actor { role, deeds, strikes: Vec::new() }
+    Some(Script { seed, mode, reuse: rng.bool(), orders: 1, boots: Boot::each(actors) })
 }
 
 /// An order that a worker has had is put elsewhere with an editor, and claimed there; the power is cut.
@@ -31,8 +26,11 @@ fn edited(rng: &mut Rng) -> Vec<Actor> {
     let edit = vec![Deed::Hand { order: 0, what: Hand::Edit(to) }];
     let claim = vec![Deed::Claim { order: 0, from: to }, Deed::Look { order: 0 }];
     let strikes = vec![(rng.u32(30..70), Strike::Cut)];
-    let last = Actor { strikes, ..actor(Role::Worker, claim) };
-    vec![actor(Role::Worker, had), actor(Role::Person, edit), last]
+    vec![
+        Actor::new(Role::Worker, had, Vec::new()),
+        Actor::new(Role::Person, edit, Vec::new()),
+        Actor::new(Role::Worker, claim, strikes),
+    ]
 }
 
 /// Two orders are made at once, which fails in the middle; the power is cut.
@@ -43,5 +41,5 @@ fn taken_back(rng: &mut Rng) -> Vec<Actor> {
     let failing = rng.u32(62..66);
     let strikes =
         vec![(failing, Strike::Fail(Errno::ROFS)), (failing + rng.u32(1..20), Strike::Cut)];
-    vec![Actor { strikes, ..actor(Role::Person, deeds) }]
+    vec![Actor::new(Role::Person, deeds, strikes)]
 }

@@ -135,7 +135,7 @@ fn actor(rng: &mut Rng, mood: &Mood, role: Role) -> Actor {
         Role::Launcher => launcher_does(rng),
         Role::Person => person_does(rng, mood),
     });
-    Actor { role, deeds: deeds.collect(), strikes: Vec::new() }
+    Actor::new(role, deeds.collect(), Vec::new())
 }
 
 fn way(rng: &mut Rng) -> Way {

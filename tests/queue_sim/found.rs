@@ -13,17 +13,16 @@ fn script(orders: usize, actors: Vec<Actor>) -> Script {
 }
 
 fn worker(deeds: Vec<Deed>, strikes: Vec<(u32, Strike)>) -> Actor {
-    Actor { role: Role::Worker, deeds, strikes }
+    Actor::new(Role::Worker, deeds, strikes)
 }
 
-fn person(deeds: Vec<Deed>) -> Actor {
-    Actor { role: Role::Person, deeds, strikes: Vec::new() }
+fn person(deeds: Vec<Deed>, strikes: Vec<(u32, Strike)>) -> Actor {
+    Actor::new(Role::Person, deeds, strikes)
 }
 
 /// One order, and each actor in a boot of its own.
 fn one_after_another(actors: impl IntoIterator<Item = Actor>) -> Script {
-    let boots = actors.into_iter().map(|actor| Boot { actors: vec![actor] }).collect();
-    Script { boots, ..script(1, Vec::new()) }
+    Script { boots: Boot::each(actors), ..script(1, Vec::new()) }
 }
 
 #[test]
@@ -93,11 +92,7 @@ fn an_order_that_was_claimed_outlives_a_maker_who_died_before_its_last_sync() {
     // It was renamed into the queue and claimed; a power cut took it away with the claim.
     for seed in 0..40 {
         for call in 1..60 {
-            let maker = Actor {
-                role: Role::Person,
-                deeds: vec![Deed::Create { order: 0 }],
-                strikes: vec![(call, Strike::Kill)],
-            };
+            let maker = person(vec![Deed::Create { order: 0 }], vec![(call, Strike::Kill)]);
             let deeds = vec![Deed::Claim { order: 0, from: 0 }, Deed::Look { order: 0 }];
             let other = worker(deeds, vec![(50, Strike::Cut)]);
             let script = Script { seed, mode: Mode::Folders, ..script(0, vec![maker, other]) };
@@ -111,11 +106,7 @@ fn an_archived_order_outlives_a_power_cut_with_the_folder_of_its_month() {
     // The order was renamed into a month's folder whose own name was not synced yet.
     for seed in 0..40 {
         for call in 20..50 {
-            let person = Actor {
-                role: Role::Person,
-                deeds: vec![Deed::Archive { order: 0 }],
-                strikes: vec![(call, Strike::Cut)],
-            };
+            let person = person(vec![Deed::Archive { order: 0 }], vec![(call, Strike::Cut)]);
             for mode in [Mode::Folders, Mode::Writeback] {
                 let script = Script { seed, mode, ..script(1, vec![person.clone()]) };
                 assert_eq!(fails(&script), None);
@@ -136,7 +127,7 @@ fn an_order_that_was_put_back_from_a_backup_outlives_a_power_cut_once_it_is_clai
         for call in 30..80 {
             let deeds = vec![Deed::Claim { order: 0, from: 1 }, Deed::Look { order: 0 }];
             let claim = worker(deeds, vec![(call, Strike::Cut)]);
-            let boots = [worker(earlier.clone(), vec![]), person(by_hand.to_vec()), claim];
+            let boots = [worker(earlier.clone(), vec![]), person(by_hand.to_vec(), vec![]), claim];
             let script = Script { seed, mode: Mode::Folders, ..one_after_another(boots) };
             assert_eq!(fails(&script), None);
         }
@@ -155,8 +146,7 @@ fn a_state_that_a_person_wrote_again_comes_back_as_no_older_one_after_the_move_t
         for call in 50..110 {
             let mover = worker(moves.clone(), vec![(call, Strike::Cut)]);
             let next = worker(vec![Deed::Recover { refuses: false }], vec![]);
-            let later = vec![(1, Strike::Jump(60))];
-            let person = Actor { strikes: later, ..person(vec![by_hand.clone()]) };
+            let person = person(vec![by_hand.clone()], vec![(1, Strike::Jump(60))]);
             let script = one_after_another([person, mover, next]);
             let script = Script { seed, mode: Mode::Writeback, ..script };
             assert_eq!(fails(&script), None);

@@ -141,10 +141,23 @@ pub(crate) struct Actor {
     pub(crate) strikes: Vec<(u32, Strike)>,
 }
 
+impl Actor {
+    pub(crate) fn new(role: Role, deeds: Vec<Deed>, strikes: Vec<(u32, Strike)>) -> Self {
+        Self { role, deeds, strikes }
+    }
+}
+
 /// From one start of the machine to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Boot {
     pub(crate) actors: Vec<Actor>,
+}
+
+impl Boot {
+    /// A boot for each of these, one after the other.
+    pub(crate) fn each(actors: impl IntoIterator<Item = Actor>) -> Vec<Self> {
+        actors.into_iter().map(|actor| Self { actors: vec![actor] }).collect()
+    }
 }
 
 /// A whole history.

@@ -51,7 +51,7 @@ pub fn make_ready() {
 
 /// The most bytes that reading `length` bytes may take at once, beside what was taken before: some hundred for each byte
 /// (a byte of JSON can be a whole value, a byte of a name a node in a map, and each is read more than once), and what
-/// tables of rules take that are made when they are first needed.
+/// regular expressions keep beside them the first times they look.
 pub const fn memory_bound(length: usize) -> usize {
     16 * 1024 * 1024 + 1024 * length
 }

@@ -45,6 +45,15 @@ pub(super) fn entries(order: &Path) -> Vec<Value> {
     lines(order).iter().filter_map(|line| entry(line)).collect()
 }
 
+/// The claim that is open at the end.
+pub(super) fn open_claim(entries: &[Value]) -> Option<&Value> {
+    let closing = ["advance", "bury", "release", "orphan", "kick", "manual"];
+    let is_of_a_claim = |entry: &&Value| {
+        entry["e"] == "claim" || closing.contains(&entry["e"].as_str().unwrap_or_default())
+    };
+    entries.iter().rfind(is_of_a_claim).filter(|last| last["e"] == "claim")
+}
+
 /// One line, if its checksum is right.
 fn entry(line: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(line).ok()?;

@@ -207,10 +207,7 @@ impl Oracle {
         if last.is_some_and(|last| last != word.trim()) {
             wrong.push(format!("{id}: .state is {:?}, the journal ends at {last:?}", word.trim()));
         }
-        let claims = entries.iter().rposition(|entry| entry["e"] == "claim");
-        let closing = ["advance", "bury", "release", "orphan", "kick", "manual"];
-        let ends = entries.iter().rposition(|e| closing.contains(&e["e"].as_str().unwrap_or("")));
-        if claims > ends {
+        if journal::open_claim(entries).is_some() {
             wrong.push(format!("{id}: a claim is open and nobody lives"));
         }
         let archived = *place != self.queue.join(id);

@@ -8,9 +8,9 @@ use shopfloor::queue::files::FileQueue;
 use shopfloor::queue::{Claiming, Queue as _};
 use shopfloor::state::State;
 
-use super::{Mount, gauge, hand, ledger};
+use super::{Mount, gauge, hand, journal, ledger};
 use crate::contract::{holder, id};
-use crate::house::{House, WORKERS};
+use crate::house::{House, WORKERS, parent_of};
 use crate::prove::{Launcher, PATIENT, add, kill, row, size};
 
 /// The middle and the worst but for one in a hundred, in seconds.
@@ -18,12 +18,6 @@ fn parts(times: &mut [Duration]) -> (f64, f64) {
     times.sort();
     let at = |part: f64| times[((times.len() - 1) as f64 * part).round() as usize].as_secs_f64();
     (at(0.5), at(0.99))
-}
-
-/// Who started a process.
-fn parent_of(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
 /// A worker that is at a turn, with the order it holds.
@@ -45,15 +39,8 @@ fn busy(house: &House) -> Option<(u32, String)> {
 /// True while the last claim of an order is that of a worker, and open.
 fn holds(house: &House, id: &str, pid: u32) -> bool {
     let entries = house.journal_whole(id);
-    let closing = ["orphan", "release", "advance", "bury", "kick", "manual"];
-    let last = entries.iter().rfind(|entry| {
-        let kind = entry["e"].as_str().unwrap_or_default();
-        kind == "claim" || closing.contains(&kind)
-    });
-    last.is_some_and(|entry| {
-        entry["e"] == "claim"
-            && entry["wid"].as_str().unwrap_or_default().starts_with(&format!("{pid}-"))
-    })
+    let holder = journal::open_claim(&entries).and_then(|claim| claim["wid"].as_str());
+    holder.is_some_and(|worker| worker.starts_with(&format!("{pid}-")))
 }
 
 /// How many of an order's claims were taken back from the dead.
