@@ -61,9 +61,13 @@ fn check_repository(project: &Path) -> Result<()> {
 fn write_config(project: &Path, path: &Path, place: &Place, voice: Voice) -> Result<()> {
     let test = detect::test_command(project);
     let path_variable = std::env::var_os("PATH").unwrap_or_default();
-    let agent = detect::program("claude", project, &path_variable);
-    let has_key = std::env::var_os("ANTHROPIC_API_KEY").is_some_and(|key| !key.is_empty());
-    let text = template(test.map(|(command, _)| command), agent.is_some(), has_key);
+    let agent = AGENTS
+        .into_iter()
+        .find_map(|agent| Some((agent, detect::program(agent.0, project, &path_variable)?)));
+    let known = agent.as_ref().map(|(agent, _)| *agent);
+    let (_, key) = known.unwrap_or(AGENTS[0]);
+    let has_key = std::env::var_os(key).is_some_and(|key| !key.is_empty());
+    let text = template(test.map(|(command, _)| command), known, has_key);
     // What we write must be what we read.
     Config::parse(&text, path)?;
     if path.exists() {
@@ -86,9 +90,11 @@ fn write_config(project: &Path, path: &Path, place: &Place, voice: Voice) -> Res
         )),
     }
     match agent {
-        Some(program) => voice::result(format_args!("agent     claude  ({})", program.display()))?,
+        Some(((name, _), program)) => {
+            voice::result(format_args!("agent     {name}  ({})", program.display()))?;
+        }
         None => voice.warn(format_args!(
-            "found no agent (claude) on PATH; mend [agent.NAME] in {}",
+            "found no agent (claude, codex) on PATH; mend [agent.NAME] in {}",
             place.shown(path)
         )),
     }
@@ -141,6 +147,9 @@ fn common_git_folder(project: &Path) -> Result<PathBuf> {
     }
 }
 
+/// The agents that are looked for, the first one that is there is taken: its program and driver, and the variable of its key.
+const AGENTS: [(&str, &str); 2] = [("claude", "ANTHROPIC_API_KEY"), ("codex", "CODEX_API_KEY")];
+
 const HEAD: &str = r#"# shopfloor: how this project's work orders become verified commits.
 # Every line that begins with `#` is a default or an example. Changes count from the next `shopfloor start`.
 "#;
@@ -148,8 +157,8 @@ const HEAD: &str = r#"# shopfloor: how this project's work orders become verifie
 const REST: &str = r#"
 # Settings per stage: spec, test, implement, playtest, commit.
 # [stage.implement]
-# agent = "claude"        # an agent from above; by default the same for all stages
-# agents = ["claude:work", "codex"]   # instead: the next one works while the account of the one before is parked
+# agent = "claude"        # an agent from above; by default the same for all stages. Several, as in
+#                           agents = ["claude:work", "codex"]: the next one works while the account before it is parked
 # model = "..."           # instead of the agent's own
 # batch = 3               # how many orders one session may take
 # parallel = 2            # how many workers run side by side
@@ -162,7 +171,7 @@ const REST: &str = r#"
 # turn_timeout = "45m"    # the most time one order's turn may take
 # session_timeout = "4h"
 # idle_timeout = "10m"    # the longest silence of an agent; tool_idle_timeout = "35m" while a tool of it runs
-# max_limit_wait = "6h"   # the longest usage limit that is waited for
+# max_limit_wait = "6h"   # the longest usage limit that is waited for; by default any
 # budget = { order_usd = 5.0, day_usd = 100.0 }   # also _tokens, and session_...; [stage.NAME.budget] for one stage
 # backoff = "30s"         # the wait after a failed try; it doubles, up to backoff_cap = "60m"
 
@@ -179,8 +188,9 @@ const REST: &str = r#"
 "#;
 
 /// The text of a shopfloor.toml for what was found.
-fn template(test: Option<&str>, claude: bool, has_key: bool) -> String {
-    let agent_off = if claude { "" } else { "# " };
+fn template(test: Option<&str>, agent: Option<(&str, &str)>, has_key: bool) -> String {
+    let agent_off = if agent.is_some() { "" } else { "# " };
+    let (name, key) = agent.unwrap_or(AGENTS[0]);
     let key_off = if has_key { agent_off } else { "# " };
     let command = match test {
         Some(command) => format!("command = \"{command}\""),
@@ -191,7 +201,7 @@ fn template(test: Option<&str>, claude: bool, has_key: bool) -> String {
     format!(
         r#"{HEAD}
 # The agent of every stage that names none.
-{agent_off}agent_default = "claude"
+{agent_off}agent_default = "{name}"
 
 [project]
 # base = "main"           # the branch that finished work is meant for; by default the one checked out
@@ -201,12 +211,12 @@ fn template(test: Option<&str>, claude: bool, has_key: bool) -> String {
 # timeout = "10m"         # the most time one run may take
 # env = {{ CI = "1" }}      # variables the tests get beyond PATH, HOME, LANG and their like
 
-# A coding agent. driver = "claude" speaks to Claude Code, "codex" to Codex; "command" starts any program once per
-# batch (its contract is in docs/).
-{agent_off}[agent.claude]
-{agent_off}driver = "claude"
-{agent_off}program = "claude"
-{key_off}env = {{ ANTHROPIC_API_KEY = "${{ANTHROPIC_API_KEY}}" }}   # taken from the environment of `shopfloor start`
+# A coding agent. The drivers: "claude" speaks to Claude Code, "codex" to Codex; "opencode", "gemini" and "qwen" take one
+# prompt a batch; "command" starts any program once per batch (its contract is in docs/agents.md).
+{agent_off}[agent.{name}]
+{agent_off}driver = "{name}"
+{agent_off}program = "{name}"
+{key_off}env = {{ {key} = "${{{key}}}" }}   # taken from the environment of `shopfloor start`
 {REST}"#
     )
 }
@@ -214,22 +224,24 @@ fn template(test: Option<&str>, claude: bool, has_key: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shopfloor::config::{Budget, Limits};
 
     #[test]
     fn every_variant_of_the_template_is_a_valid_configuration() {
         for test in [None, Some("cargo test")] {
-            for (claude, key) in [(false, false), (true, false), (true, true)] {
-                let text = template(test, claude, key);
+            let [claude, codex] = AGENTS.map(Some);
+            for (agent, key) in [(None, false), (claude, false), (claude, true), (codex, true)] {
+                let text = template(test, agent, key);
                 let config = Config::parse(&text, Path::new("t")).unwrap();
                 assert_eq!(config.project.test.command.is_empty(), test.is_none());
-                assert_eq!(config.agent_for("spec", None).is_ok(), claude);
+                assert_eq!(config.agent_for("spec", None).is_ok(), agent.is_some());
             }
         }
     }
 
     #[test]
     fn every_commented_setting_is_a_valid_one() {
-        let text = template(None, false, false);
+        let text = template(None, None, false);
         let setting = |line: &&str| {
             let rest = line.strip_prefix("# ").unwrap_or(line);
             rest.starts_with('[')
@@ -240,6 +252,9 @@ mod tests {
             lines.iter().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
         let config = Config::parse(&uncommented.join("\n"), Path::new("t")).unwrap();
         assert_eq!(config.parallel_for("implement"), 2);
-        assert_eq!(config.limits, shopfloor::config::Limits::default());
+        // Two are examples: without them nothing is limited.
+        let budget = Budget { order_usd: Some(5.0), day_usd: Some(100.0), ..Budget::default() };
+        let max_limit_wait = Some(std::time::Duration::from_secs(6 * 3600));
+        assert_eq!(config.limits, Limits { max_limit_wait, budget, ..Limits::default() });
     }
 }
