@@ -95,7 +95,7 @@ impl Floor {
         self.root.join("sessions").join(session.as_str())
     }
 
-    /// `homes/<name>`: the HOME of a worker's agent behind walls.
+    /// `homes/<name>`: the HOME of a worker's agents.
     pub fn home(&self, name: &str) -> PathBuf {
         self.root.join("homes").join(name)
     }

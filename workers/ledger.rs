@@ -47,6 +47,14 @@ pub struct Line {
     /// Tokens it used at least, as they were counted while it ran.
     #[serde(default)]
     pub seen_tokens: u64,
+    /// Not 0: this is no other turn, but what is known now of one that was written down as unknown: an equal share of what a
+    /// session of so many orders used. Its program tells what they used together only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub share_of: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What several turns used.
@@ -64,19 +72,28 @@ pub struct Sum {
     pub usd: f64,
     /// Turns whose cost is not known.
     pub usd_unknown: u64,
+    /// Turns of which an equal share of their session is known, and not what they used themselves.
+    pub shared: u64,
 }
 
 impl Sum {
-    /// Adds a turn.
+    /// Adds a turn, or what became known of one.
     pub fn add(&mut self, line: &Line) {
         let Usage { input_tokens, output_tokens, cost_usd } = line.usage;
-        self.turns += 1;
+        let own = line.share_of == 0;
+        self.turns += u64::from(own);
+        self.shared += u64::from(!own);
         self.took_ms += line.took_ms;
         let tokens = line.usage.known_tokens().max(line.seen_tokens);
         self.tokens = self.tokens.saturating_add(tokens);
-        self.tokens_unknown += u64::from(input_tokens.is_none() || output_tokens.is_none());
+        let count = |unknown: u64, known: bool| match (own, known) {
+            (true, known) => unknown + u64::from(!known),
+            (false, known) => unknown.saturating_sub(u64::from(known)),
+        };
+        let known = input_tokens.is_some() && output_tokens.is_some();
+        self.tokens_unknown = count(self.tokens_unknown, known);
         self.usd += cost_usd.unwrap_or(0.0);
-        self.usd_unknown += u64::from(cost_usd.is_none());
+        self.usd_unknown = count(self.usd_unknown, cost_usd.is_some());
     }
 
     /// Money as it is shown: what is unknown is said to be, and is never 0.
@@ -97,7 +114,12 @@ impl Sum {
             _ => format!("at least {} tokens", self.tokens),
         };
         let turns = if self.turns == 1 { "1 turn" } else { &format!("{} turns", self.turns) };
-        format!("{}, {tokens}, {:.1} s in {turns}", self.dollars(), self.took_ms as f64 / 1000.0)
+        let took = self.took_ms as f64 / 1000.0;
+        let shared = match self.shared {
+            0 => String::new(),
+            shared => format!(" (of {shared} an equal share of their session)"),
+        };
+        format!("{}, {tokens}, {took:.1} s in {turns}{shared}", self.dollars())
     }
 }
 
@@ -152,13 +174,14 @@ pub fn of_order(folder: &Path) -> BTreeMap<String, Sum> {
 pub fn together(stages: &BTreeMap<String, Sum>) -> Sum {
     let mut all = Sum::default();
     for sum in stages.values() {
-        let Sum { turns, took_ms, tokens, tokens_unknown, usd, usd_unknown } = *sum;
+        let Sum { turns, took_ms, tokens, tokens_unknown, usd, usd_unknown, shared } = *sum;
         all.turns += turns;
         all.took_ms += took_ms;
         all.tokens = all.tokens.saturating_add(tokens);
         all.tokens_unknown += tokens_unknown;
         all.usd += usd;
         all.usd_unknown += usd_unknown;
+        all.shared += shared;
     }
     all
 }
@@ -201,6 +224,7 @@ mod tests {
             took_ms: 1500,
             usage: Usage { input_tokens: tokens, output_tokens: tokens, cost_usd },
             seen_tokens: 7,
+            share_of: 0,
         }
     }
 
@@ -221,6 +245,34 @@ mod tests {
         );
         let told = "cost unknown, tokens unknown, 1.5 s in 1 turn";
         assert_eq!(sum(&[Line { seen_tokens: 0, ..unknown }]), told);
+    }
+
+    #[test]
+    fn a_share_of_a_session_makes_known_what_was_not_and_is_no_turn() {
+        let turn = Line { seen_tokens: 0, ..line("spec", None, None) };
+        let share = |usage, seen_tokens| {
+            let mut sum = Sum::default();
+            let known = Line { usage, seen_tokens, share_of: 3, took_ms: 0, ..turn.clone() };
+            [&turn, &known].into_iter().for_each(|line| sum.add(line));
+            sum.told()
+        };
+        let session =
+            Usage { input_tokens: Some(400), output_tokens: Some(4), cost_usd: Some(0.3) };
+        let shares: Vec<Usage> = session.shares(3).collect();
+        assert_eq!(
+            shares.iter().map(|share| share.input_tokens.unwrap()).collect::<Vec<_>>(),
+            [134, 133, 133]
+        );
+        assert_eq!(shares.iter().map(|share| share.output_tokens.unwrap()).sum::<u64>(), 4);
+        let told = "$0.1000, 136 tokens, 1.5 s in 1 turn (of 1 an equal share of their session)";
+        assert_eq!(share(shares[0], 0), told);
+        let tokens_only = Usage { cost_usd: None, ..shares[0] };
+        let told =
+            "cost unknown, 136 tokens, 1.5 s in 1 turn (of 1 an equal share of their session)";
+        assert_eq!(share(tokens_only, 0), told);
+        let told = "cost unknown, at least 136 tokens, 1.5 s in 1 turn (of 1 an equal share of their session)";
+        assert_eq!(share(Usage::default(), 136), told);
+        assert_eq!(Usage::default().shares(2).collect::<Vec<_>>(), [Usage::default(); 2]);
     }
 
     #[test]

@@ -158,6 +158,7 @@ impl Scene {
             brief: "The brief.".to_owned(),
             orders: orders.iter().map(|order| self.turn(stage, order)).collect(),
             folders: vec![self.path("work"), self.path("desks")],
+            home: self.path("agent-home"),
             caps: self.caps,
             walls: self.walls.clone(),
         }

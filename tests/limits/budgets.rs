@@ -105,3 +105,41 @@ fn a_cost_that_nobody_told_is_shown_as_unknown() {
         shown(&refused)
     );
 }
+
+/// The simulated agent leaves the results; what the session used is told in opencode's words, `more` after them.
+fn tells_of_opencode(house: &House, more: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let told = "{\"type\":\"step_start\",\"part\":{}}\n\
+                {\"type\":\"step_finish\",\"part\":{\"reason\":\"stop\",\"cost\":0.3,\"tokens\":{\"input\":3000,\"output\":31}}}";
+    let sim = program("sim-agent").display().to_string();
+    let script = format!(
+        "#!/bin/sh\nSHOPFLOOR_SESSION_DIR=$PWD '{sim}' --oneshot > said && cat <<'EOT'\n{told}\n{more}\nEOT\n"
+    );
+    let path = house.path("once.sh");
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn what_a_session_of_one_prompt_used_is_shared_out_among_its_orders() {
+    let config = "[agent.once]\ndriver = \"opencode\"\nprogram = \"../once.sh\"\nsimulated = true\n\
+                  [stage.spec]\nagent = \"once\"\n";
+    let house = house(config, "", &["a", "b", "c"]);
+    tells_of_opencode(&house, "");
+    house.run("spec-worker", &["--until-idle"]);
+    assert_eq!(house.told("session_opened").len(), 1, "{}", house.scene());
+    let shown_order = shown(&house.shopfloor(&["show", "b"]));
+    assert!(
+        shown_order.contains("$0.1000, 1010 tokens,")
+            && shown_order.contains("in 1 turn (of 1 an equal share of their session)"),
+        "{shown_order}"
+    );
+    let today = shown(&house.shopfloor(&["status"]));
+    assert!(today.contains("$0.3000, 3031 tokens"), "{today}");
+    // A session that broke off has used at least that much, and its price is not known.
+    tells_of_opencode(&house, "{\"type\":\"step_start\",\"part\":{}}");
+    house.add(&["d"]);
+    house.run("spec-worker", &["--until-idle"]);
+    let shown_order = shown(&house.shopfloor(&["show", "d"]));
+    assert!(shown_order.contains("cost unknown, at least 3031 tokens"), "{shown_order}");
+}

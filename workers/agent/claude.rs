@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 
 use super::enclosed::enclose;
+use super::home::Home;
 use super::pipes::{Pipes, Records};
 use super::setup::Setup;
 use super::speaker::Spoken;
@@ -39,6 +40,10 @@ impl Claude {
         let args = command_line::args(&self.setup, plan);
         let env = command_line::environment(OsString::from(tmp));
         let mut program = self.setup.program(args, env, plan)?;
+        let home = Home::of(&mut program, plan)?;
+        if let Some(person) = std::env::var_os("HOME").filter(|_| !self.setup.simulated) {
+            home.bring_login(person.as_ref(), ".claude", ".credentials.json")?;
+        }
         if plan.walls.is_some() {
             // Root may let it run without its own questions then, if the operator's arguments say so.
             program.env.entry("IS_SANDBOX".into()).or_insert("1".into());

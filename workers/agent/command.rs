@@ -36,7 +36,7 @@ impl Command {
         let mut program = self.setup.program(self.setup.args.clone(), own, plan)?;
         wall_in(&mut program, plan)?;
         let records = Records::in_one(&plan.dir)?;
-        Ok(Box::new(OneShot::start(&program, records, plan, Plain::default(), None)?))
+        Ok(Box::new(OneShot::start(&program, records, plan, Plain::default())?))
     }
 }
 

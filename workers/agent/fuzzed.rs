@@ -23,6 +23,7 @@ pub(super) fn plan() -> SessionPlan {
         brief: "the brief".to_owned(),
         orders: Vec::new(),
         folders: Vec::new(),
+        home: "/session/home".into(),
         caps: Caps::default(),
         walls: None,
     }

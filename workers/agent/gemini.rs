@@ -9,7 +9,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::oneshot::{Home, OneShot, make_tmp, most_rounds, prepare, stop_search, wall_in};
+use super::home::Home;
+use super::oneshot::{OneShot, make_tmp, most_rounds, prepare, stop_search, wall_in};
 use super::pipes::Records;
 use super::setup::Setup;
 use super::{Agent, Session, SessionPlan, Waiting};
@@ -51,10 +52,10 @@ impl Gemini {
             OWN.into_iter().map(|(name, value)| (name, value.into())).collect();
         own.insert("TMPDIR", make_tmp(plan)?);
         let mut program = self.setup.program(self.args(plan), own, plan)?;
-        let home = self.home(&mut program, plan)?;
+        self.home(&mut program, plan)?;
         wall_in(&mut program, plan)?;
         let records = Records::open(&plan.dir)?;
-        Ok(Box::new(OneShot::start(&program, records, plan, Reader::default(), Some(home))?))
+        Ok(Box::new(OneShot::start(&program, records, plan, Reader::default())?))
     }
 
     fn check(&self, plan: &SessionPlan) -> Result<()> {
@@ -70,13 +71,13 @@ impl Gemini {
             .hint(format!("set a smaller batch for stage {} in shopfloor.toml", plan.stage)))
     }
 
-    fn home(&self, program: &mut Program, plan: &SessionPlan) -> Result<Home> {
+    fn home(&self, program: &mut Program, plan: &SessionPlan) -> Result<()> {
         let home = Home::of(program, plan)?;
-        home.settle(".gemini/settings.json", &settings(most_rounds(plan.orders.len())))?;
+        home.renew(".env")?;
+        home.settle(".gemini", "settings.json", &settings(most_rounds(plan.orders.len())))?;
         // It looks for a file of variables in every folder above its own, the repository's among them, and takes the
         // first one it finds.
-        stop_search(plan, ".gemini")?;
-        Ok(home)
+        stop_search(plan, ".gemini")
     }
 
     fn args(&self, plan: &SessionPlan) -> Vec<String> {

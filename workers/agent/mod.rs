@@ -21,6 +21,7 @@ use crate::secrets;
 mod enclosed;
 mod event;
 mod fault;
+mod home;
 mod kept;
 mod lines;
 mod oneshot;
@@ -112,6 +113,8 @@ pub struct SessionPlan {
     pub orders: Vec<Turn>,
     /// Folders outside its own that it works in.
     pub folders: Vec<PathBuf>,
+    /// The HOME of the worker's agents, kept from one session to the next. It need not exist.
+    pub home: PathBuf,
     /// What stands around it. `None`: nothing does.
     pub walls: Option<Walls>,
     /// What has to be counted while a turn runs.
@@ -191,6 +194,17 @@ impl Usage {
         self.input_tokens.unwrap_or(0).saturating_add(self.output_tokens.unwrap_or(0))
     }
 
+    /// An equal share of it for each of `of`, the first ones having what does not divide.
+    pub fn shares(self, of: u64) -> impl Iterator<Item = Self> {
+        let share =
+            move |all: Option<u64>, nth| all.map(|all| all / of + u64::from(nth < all % of));
+        (0..of).map(move |nth| Self {
+            input_tokens: share(self.input_tokens, nth),
+            output_tokens: share(self.output_tokens, nth),
+            cost_usd: self.cost_usd.map(|all| all / of as f64),
+        })
+    }
+
     /// What two turns used: unknown where it is unknown of one of them.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -233,6 +247,8 @@ pub struct SessionEnd {
     pub unknown: BTreeMap<String, u64>,
     /// What it used as a whole, where its program tells that and no turn's own share.
     pub usage: Usage,
+    /// It was cut before its end: it has used at least `usage`.
+    pub partial: bool,
 }
 
 /// One line without control characters, at most `most` characters: text from an agent is data, never terminal codes.

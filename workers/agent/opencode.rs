@@ -8,7 +8,8 @@ use std::ffi::{OsStr, OsString};
 
 use serde_json::json;
 
-use super::oneshot::{Home, OneShot, make_tmp, prepare, wall_in};
+use super::home::Home;
+use super::oneshot::{OneShot, make_tmp, prepare, wall_in};
 use super::pipes::Records;
 use super::setup::Setup;
 use super::{Agent, Session, SessionPlan, Waiting};
@@ -38,6 +39,8 @@ const OWN: [(&str, &str); 11] = [
     ("OPENCODE_DISABLE_EXTERNAL_SKILLS", "1"),
     ("OPENCODE_DISABLE_DEFAULT_PLUGINS", "1"),
 ];
+/// Where it looks for settings and plugins in its HOME.
+const SETTINGS_FOLDERS: [&str; 2] = [".config/opencode", ".opencode"];
 /// Settings, which win over every file of settings but an organisation's.
 const SETTINGS: &str = "OPENCODE_CONFIG_CONTENT";
 
@@ -54,19 +57,22 @@ impl Opencode {
 
     fn start(&self, plan: &SessionPlan) -> Result<Box<dyn Session>> {
         prepare(plan)?;
-        let (program, home) = self.program(plan)?;
+        let program = self.program(plan)?;
         let records = Records::open(&plan.dir)?;
         let reader = Reader::new(plan.orders.len());
-        Ok(Box::new(OneShot::start(&program, records, plan, reader, Some(home))?))
+        Ok(Box::new(OneShot::start(&program, records, plan, reader)?))
     }
 
-    fn program(&self, plan: &SessionPlan) -> Result<(Program, Home)> {
+    fn program(&self, plan: &SessionPlan) -> Result<Program> {
         let mut own: BTreeMap<&'static str, OsString> =
             OWN.into_iter().map(|(name, value)| (name, value.into())).collect();
         own.insert("TMPDIR", make_tmp(plan)?);
         own.insert(SETTINGS, settings().into());
         let mut program = self.setup.program(self.args(plan), own, plan)?;
         let home = Home::of(&mut program, plan)?;
+        for folder in SETTINGS_FOLDERS {
+            home.renew(folder)?;
+        }
         if home.own {
             for (name, folder) in [
                 ("XDG_CONFIG_HOME", ".config"),
@@ -78,7 +84,7 @@ impl Opencode {
             }
         }
         wall_in(&mut program, plan)?;
-        Ok((program, home))
+        Ok(program)
     }
 
     fn args(&self, plan: &SessionPlan) -> Vec<String> {

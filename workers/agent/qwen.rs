@@ -8,7 +8,8 @@ use std::ffi::OsString;
 
 use serde_json::json;
 
-use super::oneshot::{Home, OneShot, make_tmp, most_rounds, prepare, stop_search, wall_in};
+use super::home::Home;
+use super::oneshot::{OneShot, make_tmp, most_rounds, prepare, stop_search, wall_in};
 use super::pipes::Records;
 use super::setup::Setup;
 use super::{Agent, Session, SessionPlan, Waiting};
@@ -48,11 +49,13 @@ impl Qwen {
         own.insert("TMPDIR", make_tmp(plan)?);
         let mut program = self.setup.program(self.args(plan), own, plan)?;
         let home = Home::of(&mut program, plan)?;
-        home.settle(".qwen/settings.json", &settings())?;
+        // It takes variables from there, whatever it finds above its folder.
+        home.renew(".env")?;
+        home.settle(".qwen", "settings.json", &settings())?;
         stop_search(plan, ".qwen")?;
         wall_in(&mut program, plan)?;
         let records = Records::open(&plan.dir)?;
-        Ok(Box::new(OneShot::start(&program, records, plan, Reader::default(), Some(home))?))
+        Ok(Box::new(OneShot::start(&program, records, plan, Reader::default())?))
     }
 
     fn args(&self, plan: &SessionPlan) -> Vec<String> {

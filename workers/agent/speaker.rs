@@ -131,6 +131,7 @@ impl<S: Speaker> Spoken<S> {
             left_over,
             unknown: self.speaker.talk().unknown().clone(),
             usage: Usage::default(),
+            partial: false,
         }
     }
 }

@@ -38,11 +38,43 @@ impl Batch<'_> {
             took_ms: began.elapsed().as_millis() as u64,
             usage,
             seen_tokens: if hired.agent.takes_turns() { self.live.known_tokens() } else { 0 },
+            share_of: 0,
         };
         self.live = Usage::default();
         self.spent.add(&line);
         if let Err(error) = shop.ledger.add(&line, job.papers.folder()) {
             shop.warn(format!("{}: what its turn used is not written down: {error}", job.id()));
+        }
+        if !self.takes_turns() {
+            self.unshared.push((line, job.papers.folder().to_owned()));
+        }
+    }
+
+    /// Writes down the turns under way as ones that did not come to their end.
+    pub(super) fn book_given(&mut self) {
+        let given = std::mem::take(&mut self.given);
+        for (job, began) in given.values() {
+            self.book(job, Usage::default(), *began);
+        }
+        self.given = given;
+    }
+
+    /// The session of an agent that takes one prompt is over, and only now it is known what its orders used together.
+    pub(super) fn share_out(&mut self, usage: Usage, partial: bool) {
+        let orders = std::mem::take(&mut self.unshared);
+        if usage == Usage::default() || orders.is_empty() {
+            return;
+        }
+        let of = orders.len() as u64;
+        for ((turn, folder), share) in orders.into_iter().zip(usage.shares(of)) {
+            let seen_tokens = if partial { share.known_tokens() } else { 0 };
+            let usage = if partial { Usage::default() } else { share };
+            let line = Line { usage, seen_tokens, took_ms: 0, share_of: of, ..turn };
+            if let Err(error) = self.shop.ledger.add(&line, &folder) {
+                let order = &line.order;
+                self.shop
+                    .warn(format!("{order}: what its session used is not written down: {error}"));
+            }
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::agent::Usage;
 use crate::batch::{Batch, GRACE};
 use crate::error::Result;
 use crate::event::What;
@@ -27,6 +26,7 @@ impl Batch<'_> {
             usage: ended.usage,
         });
         drop(permit);
+        self.share_out(ended.usage, ended.partial);
         self.tell_disturbed().await;
     }
 
@@ -42,10 +42,10 @@ impl Batch<'_> {
 
     /// The session can't go on: it is ended, and the orders that were given are answered for as `fault` is.
     pub(super) async fn session_failed(&mut self, fault: Fault, why: &str) -> Result<()> {
+        self.book_given();
         self.close(why).await;
         let end = TurnEnd::Failed(Failure::of(fault, self.turns > 1, why).over());
-        for (job, began) in std::mem::take(&mut self.given).into_values() {
-            self.book(&job, Usage::default(), began);
+        for (job, _) in std::mem::take(&mut self.given).into_values() {
             let ruling = self.rule(&job, &end, &[], 0);
             self.settle(job, ruling).await?;
         }

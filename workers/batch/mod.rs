@@ -39,7 +39,7 @@ use crate::error::{Error, Result};
 use crate::event::What;
 use crate::failure::{Fault, TurnEnd};
 use crate::floor::unix_now;
-use crate::ledger::Sum;
+use crate::ledger::{Line, Sum};
 use crate::order::OrderId;
 use crate::permits::Permit;
 use crate::plan::Footprint;
@@ -138,6 +138,8 @@ struct Batch<'a> {
     most: usize,
     /// What its turns have used.
     spent: Sum,
+    /// Turns of an agent that tells only what its session used, and the folders of their orders.
+    unshared: Vec<(Line, PathBuf)>,
     /// What the turn under way has used so far, as far as that is told.
     live: Usage,
     /// What the turn under way is held to.
@@ -178,6 +180,7 @@ pub async fn run(
         probe: picked.probe,
         most: picked.most,
         spent: Sum::default(),
+        unshared: Vec::new(),
         live: Usage::default(),
         held: Vec::new(),
         given: BTreeMap::new(),
@@ -424,13 +427,10 @@ impl Batch<'_> {
 
     /// Told to stop at once: the agent's tree is ended first, then everything is given back.
     async fn abandon(&mut self) -> Result<()> {
+        self.book_given();
         self.close("stopped at once").await;
         self.give_back_unbegun("stopped at once")?;
-        let given: Vec<_> = std::mem::take(&mut self.given).into_values().collect();
-        for (job, began) in &given {
-            self.book(job, Usage::default(), *began);
-        }
-        let given = given.into_iter().map(|(job, _)| job);
+        let given = std::mem::take(&mut self.given).into_values().map(|(job, _)| job);
         for job in given.chain(std::mem::take(&mut self.waiting)) {
             settle::give_back(self.shop, job, &Release::lost("stopped at once"))?;
         }

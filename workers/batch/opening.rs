@@ -97,6 +97,7 @@ impl Batch<'_> {
             brief,
             orders,
             folders: vec![self.shop.workspace.project().to_owned()],
+            home: self.shop.home.clone(),
             caps: self.caps(),
             walls: self.walls()?,
         })

@@ -88,6 +88,6 @@ impl Batch<'_> {
             self.shop.folder.clone(),
             workspace.root().to_owned(),
         ];
-        Ok(Some(Walls { means, doors: Doors { write, read }, home: self.shop.home.clone() }))
+        Ok(Some(Walls { means, doors: Doors { write, read } }))
     }
 }

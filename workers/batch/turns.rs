@@ -373,9 +373,9 @@ impl Batch<'_> {
         }
         // A one-shot agent was asked to stop: its orders count as one turn each, and this one is through.
         if self.draining && !self.takes_turns() {
+            self.book_given();
             self.close("shutting down").await;
-            for (job, began) in std::mem::take(&mut self.given).into_values() {
-                self.book(&job, Usage::default(), began);
+            for (job, _) in std::mem::take(&mut self.given).into_values() {
                 settle::give_back(self.shop, job, &Release::lost("shutting down"))?;
             }
         }

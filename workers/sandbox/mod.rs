@@ -152,8 +152,6 @@ pub struct Walls {
     pub means: Means,
     /// What it can reach; its driver adds what it needs itself.
     pub doors: Doors,
-    /// The agent's own HOME; it is kept from one session of the worker to the next.
-    pub home: PathBuf,
 }
 
 /// A cookie that is nobody else's: what carries it is ended when a trial is over, and five workers that start together all have

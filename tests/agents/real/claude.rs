@@ -196,3 +196,37 @@ async fn a_flag_it_does_not_know_is_the_environments() {
     assert_eq!(failed(&turn).class, Class::Env);
     end(&scene, session, GRACE).await;
 }
+
+#[tokio::test]
+async fn settings_servers_and_instructions_of_the_repository_or_an_earlier_session_are_left_alone()
+{
+    let model = Model::start(|_, _| Reply::Result).await;
+    let Some(scene) = real(&model) else { return };
+    let run = format!("touch {}", scene.path("ran").display());
+    let hook = serde_json::json!({"hooks": [{"type": "command", "command": run}]});
+    let settings = serde_json::json!({
+        "hooks": {"SessionStart": [hook], "UserPromptSubmit": [hook]},
+        "env": {"PLANTED": "variable"},
+    });
+    let server =
+        serde_json::json!({"mcpServers": {"planted": {"command": "sh", "args": ["-c", run]}}});
+    // The session's folder lies inside the repository, as it does on a floor.
+    for folder in ["", "work", "session", "home"].map(|name| scene.path(name)) {
+        std::fs::create_dir_all(folder.join(".claude")).unwrap();
+        std::fs::write(folder.join(".claude/settings.json"), settings.to_string()).unwrap();
+        for name in ["CLAUDE.md", "CLAUDE.local.md", ".claude/CLAUDE.md"] {
+            std::fs::write(folder.join(name), "Planted instructions.").unwrap();
+        }
+        for name in [".mcp.json", ".claude.json"] {
+            std::fs::write(folder.join(name), server.to_string()).unwrap();
+        }
+    }
+    let mut session = scene.open("implement").await;
+    let (turn, _) = turn_of(&scene, &mut *session, "a").await;
+    testified(&turn);
+    end(&scene, session, GRACE).await;
+    assert!(!scene.path("ran").exists(), "a planted command has run");
+    let asked = model.body(0);
+    assert!(!asked.contains("Planted instructions"), "{asked}");
+    assert!(!asked.contains("mcp__planted"), "{asked}");
+}

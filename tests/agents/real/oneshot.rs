@@ -171,8 +171,8 @@ pub(super) async fn three_orders(kind: Kind) {
     for words in ["The brief.", "Work order a", "Work order c"] {
         assert!(first.contains(words), "no {words:?}");
     }
-    // Its state goes with the session.
-    assert!(!scene.path("session/home").exists());
+    // The worker's HOME stays, and so what is warm in it.
+    assert!(scene.path("agent-home").is_dir());
 }
 
 /// After the first order the model only says that all is done: the second one is silent.
@@ -254,7 +254,8 @@ pub(super) async fn killed(kind: Kind, signal: rustix::process::Signal) {
     assert!(ended.left_over >= 1, "{ended:?}");
 }
 
-/// What the repository has for an agent (instructions, settings, hooks, servers, variables) is not read.
+/// What the repository has for an agent (instructions, settings, hooks, servers, variables), or an earlier session has left in
+/// the worker's HOME, is not read.
 pub(super) async fn repository(kind: Kind, plant: fn(&Path, &str)) {
     let model = Model::start(|nth, _| match nth {
         0 => Reply::Bash("env > env"),
@@ -265,7 +266,8 @@ pub(super) async fn repository(kind: Kind, plant: fn(&Path, &str)) {
     let Some(scene) = kind.real(&model, 1) else { return };
     // The session's folder lies inside the repository, as it does on a floor.
     let run_it = format!("touch {}", scene.path("ran").display());
-    for folder in [scene.folder.path().to_owned(), scene.path("work")] {
+    std::fs::create_dir(scene.path("agent-home")).unwrap();
+    for folder in ["", "work", "agent-home"].map(|name| scene.path(name)) {
         plant(&folder, &run_it);
         std::fs::write(folder.join(".env"), "PLANTED=variable\n").unwrap();
         std::fs::create_dir_all(folder.join(".git")).unwrap();
@@ -278,7 +280,7 @@ pub(super) async fn repository(kind: Kind, plant: fn(&Path, &str)) {
     assert!(!asked.contains("Planted instructions"), "{asked}");
     let env = scene.read("session/env");
     assert!(!env.contains("PLANTED="), "{env}");
-    // Its HOME is the session's, and the tool chains' are where they were.
-    let home = format!("HOME={}", scene.path("session/home").display());
+    // Its HOME is the worker's, and the tool chains' are where they were.
+    let home = format!("HOME={}", scene.path("agent-home").display());
     assert!(env.lines().any(|line| line == home), "{env}");
 }

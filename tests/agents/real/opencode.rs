@@ -130,8 +130,13 @@ async fn the_repositorys_own_settings_and_instructions_are_left_alone() {
         let plugin = format!(
             "export const Planted = async ({{ $ }}) => {{ await $`{run}`; return {{}} }}\n"
         );
-        std::fs::create_dir_all(folder.join(".opencode/plugin")).unwrap();
-        std::fs::write(folder.join(".opencode/plugin/planted.js"), plugin).unwrap();
+        for own in [".opencode", ".config/opencode"] {
+            std::fs::create_dir_all(folder.join(own).join("plugin")).unwrap();
+            std::fs::write(folder.join(own).join("plugin/planted.js"), &plugin).unwrap();
+        }
+        let global = folder.join(".config/opencode");
+        std::fs::write(global.join("AGENTS.md"), "Planted instructions.").unwrap();
+        std::fs::write(global.join("opencode.json"), server.to_string()).unwrap();
     })
     .await;
 }

@@ -31,7 +31,7 @@ impl Tried {
             write: vec![scene.path("work"), scene.path("desks/a")],
             read: vec![scene.path("desks/b"), scene.path("session")],
         };
-        scene.walls = Some(Walls { means, doors, home: scene.path("agent-home") });
+        scene.walls = Some(Walls { means, doors });
         Self { scene, name: means.as_str(), stranger }
     }
 

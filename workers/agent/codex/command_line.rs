@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::super::enclosed::enclose;
+use super::super::home::Home as WorkerHome;
 use super::super::setup::Setup;
 use super::super::{SessionPlan, Turn};
 use super::home::Home;
@@ -73,6 +74,7 @@ impl Prepared {
         let named = program.env.get(OsStr::new("CODEX_HOME")).map(PathBuf::from);
         let home = Home::new(&plan.dir, named)?;
         program.env.insert("CODEX_HOME".into(), home.path.clone().into_os_string());
+        WorkerHome::of(&mut program, plan)?;
         // What the agent's commands inherit holds no key.
         let key = program.env.remove(OsStr::new(KEY));
         let key = key.map(|key| key.to_string_lossy().into_owned());

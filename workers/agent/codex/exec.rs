@@ -215,6 +215,7 @@ impl ExecSession {
             left_over: self.left_over,
             unknown: self.talk.unknown().clone(),
             usage: Usage::default(),
+            partial: false,
         }
     }
 }

@@ -15,7 +15,6 @@ use super::pipes::End;
 use crate::failure::{Class, Failure, Fault, TurnEnd};
 
 mod folder;
-mod home;
 mod results;
 mod rounds;
 mod session;
@@ -23,7 +22,6 @@ mod session;
 pub(super) mod played;
 
 pub(super) use folder::{make_tmp, prepare, stop_search, wall_in};
-pub(super) use home::Home;
 pub(super) use rounds::{Rounds, most_rounds};
 pub(super) use session::OneShot;
 

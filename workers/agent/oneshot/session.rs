@@ -16,7 +16,7 @@ use super::super::tally::Tally;
 use super::super::tools::Tools;
 use super::super::{Said, Session, SessionEnd, SessionPlan, Turn, Waiting, one_line};
 use super::results::Results;
-use super::{Home, Reader, Rest};
+use super::{Reader, Rest};
 use crate::error::{Error, Result};
 use crate::process::Program;
 
@@ -31,7 +31,6 @@ pub(in super::super) struct OneShot<R> {
     pipes: Pipes,
     reader: R,
     results: Results,
-    home: Option<Home>,
     changed: mpsc::Receiver<()>,
     // Dropping it ends the watch. None where the system gives no watch: then we only look.
     _watch: Option<notify::RecommendedWatcher>,
@@ -51,13 +50,12 @@ pub(in super::super) struct OneShot<R> {
 }
 
 impl<R: Reader> OneShot<R> {
-    /// Starts the process and gives it the prompt. `home` is cleared away with the session.
+    /// Starts the process and gives it the prompt.
     pub(in super::super) fn start(
         program: &Program,
         records: Records,
         plan: &SessionPlan,
         reader: R,
-        home: Option<Home>,
     ) -> Result<Self> {
         let results = Results::new(plan);
         let (woken, changed) = mpsc::channel(1);
@@ -72,7 +70,6 @@ impl<R: Reader> OneShot<R> {
             pipes,
             reader,
             results,
-            home,
             changed,
             _watch: watch,
             look,
@@ -235,13 +232,11 @@ impl<R: Reader> OneShot<R> {
     }
 
     async fn close(self, grace: Duration) -> SessionEnd {
-        let Self { pipes, reader, home, unknown, over, .. } = self;
+        let Self { pipes, reader, unknown, over, .. } = self;
         let (how, left_over) = pipes.end(grace).await;
-        if let Some(home) = home {
-            home.clear();
-        }
         let unknown = unknown.all().clone();
-        SessionEnd { how: over.unwrap_or(how), left_over, unknown, usage: reader.told().usage }
+        let (usage, partial) = (reader.told().usage, !reader.told().finished);
+        SessionEnd { how: over.unwrap_or(how), left_over, unknown, usage, partial }
     }
 }
 

@@ -29,6 +29,7 @@ fn plan() -> SessionPlan {
         brief: "b".to_owned(),
         orders: Vec::new(),
         folders: Vec::new(),
+        home: "/session/home".into(),
         caps: crate::agent::Caps::default(),
         walls: None,
     }

@@ -61,6 +61,7 @@ impl Scene {
             brief: "the brief".to_owned(),
             orders: Vec::new(),
             folders: Vec::new(),
+            home: folder.path().join("home"),
             caps: Caps::default(),
             walls: None,
         };

@@ -29,6 +29,7 @@ fn scene() -> Scene {
         brief: String::new(),
         orders: vec![turn("a", 1), turn("b", 2)],
         folders: Vec::new(),
+        home: folder.path().join("home"),
         caps: crate::agent::Caps::default(),
         walls: None,
     };
