@@ -10,6 +10,7 @@
 mod claude;
 mod codex;
 mod command;
+#[path = "../agents-real/mod.rs"]
 mod real;
 mod simulator;
 

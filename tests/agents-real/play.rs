@@ -50,7 +50,7 @@ pub(super) struct Play {
 impl Play {
     /// The demo's.
     pub(super) fn of_the_demo() -> Self {
-        let text = include_str!("../../../launcher/demo/scenario.toml");
+        let text = include_str!("../../launcher/demo/scenario.toml");
         let scenario: Scenario = toml::from_str(text).unwrap();
         Self { acts: scenario.act, worked: Mutex::new(BTreeSet::new()) }
     }

@@ -1,6 +1,6 @@
 //! The gemini driver against the real Gemini CLI 0.61.0.
 
-use super::oneshot::{Kind, killed, repository, rows, three_orders, words_only, wrong_order};
+use super::oneshot::{Kind, killed, repository, rows};
 use super::*;
 use table::{env, work};
 
@@ -13,20 +13,7 @@ fn set_up(scene: &mut Scene, url: &str) {
     scene.config.env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
 }
 
-#[tokio::test]
-async fn three_orders_in_one_process_are_three_results_by_file() {
-    three_orders(KIND).await;
-}
-
-#[tokio::test]
-async fn words_without_a_result_are_silence() {
-    words_only(KIND).await;
-}
-
-#[tokio::test]
-async fn a_result_for_a_stranger_is_refused() {
-    wrong_order(KIND).await;
-}
+oneshot::common_tests!(KIND);
 
 #[tokio::test]
 async fn failures_that_are_told_at_once_are_the_right_rows_of_the_table() {
@@ -86,16 +73,6 @@ async fn a_key_that_is_missing_is_the_environments() {
     let failure = failed(ends(&said)[0].1);
     assert!(failure.evidence.starts_with("login: "), "{failure:?}");
     assert_eq!((failure.class, failure.session_over), (Class::Env, true));
-    assert_eq!(model.requests(), 0);
-}
-
-#[tokio::test]
-async fn a_flag_it_does_not_know_is_the_environments() {
-    let model = Model::start(|_, _| Reply::Text("x")).await;
-    let Some(mut scene) = KIND.real(&model, 1) else { return };
-    scene.config.args = vec!["--no-such-flag".to_owned()];
-    let (said, _) = oneshot::run(&scene, &["a"]).await;
-    assert_eq!(failed(ends(&said)[0].1).class, Class::Env);
     assert_eq!(model.requests(), 0);
 }
 
