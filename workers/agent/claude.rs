@@ -5,12 +5,13 @@
 
 use std::ffi::OsString;
 
+use super::driver::Driver;
 use super::enclosed::enclose;
 use super::home::Home;
 use super::pipes::{Pipes, Records};
 use super::setup::Setup;
 use super::speaker::Spoken;
-use super::{Agent, Session, SessionPlan, Waiting};
+use super::{Session, SessionPlan};
 use crate::error::Result;
 
 mod command_line;
@@ -34,13 +35,21 @@ impl Claude {
     pub(super) fn new(setup: Setup) -> Self {
         Self { setup }
     }
+}
 
-    fn start(&self, plan: &SessionPlan) -> Result<Box<dyn Session>> {
+impl Driver for Claude {
+    const TAKES_TURNS: bool = true;
+
+    fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    async fn start(&self, plan: SessionPlan) -> Result<Box<dyn Session>> {
         let tmp = command_line::make_tmp(&plan.dir)?;
-        let args = command_line::args(&self.setup, plan);
+        let args = command_line::args(&self.setup, &plan);
         let env = command_line::environment(OsString::from(tmp));
-        let mut program = self.setup.program(args, env, plan)?;
-        let home = Home::of(&mut program, plan)?;
+        let mut program = self.setup.program(args, env, &plan)?;
+        let home = Home::of(&mut program, &plan)?;
         if let Some(person) = std::env::var_os("HOME").filter(|_| !self.setup.simulated) {
             home.bring_login(person.as_ref(), ".claude", ".credentials.json")?;
         }
@@ -48,26 +57,8 @@ impl Claude {
             // Root may let it run without its own questions then, if the operator's arguments say so.
             program.env.entry("IS_SANDBOX".into()).or_insert("1".into());
         }
-        enclose(&mut program, plan, &[])?;
+        enclose(&mut program, &plan, &[])?;
         let pipes = Pipes::start(&program, Records::open(&plan.dir)?)?;
-        Ok(Box::new(Spoken::new(pipes, conversation::Conversation::new(plan))))
-    }
-}
-
-impl Agent for Claude {
-    fn name(&self) -> &str {
-        &self.setup.name
-    }
-
-    fn simulated(&self) -> bool {
-        self.setup.simulated
-    }
-
-    fn takes_turns(&self) -> bool {
-        true
-    }
-
-    fn open(&self, plan: SessionPlan) -> Waiting<'_, Result<Box<dyn Session>>> {
-        Box::pin(std::future::ready(self.start(&plan)))
+        Ok(Box::new(Spoken::new(pipes, conversation::Conversation::new(&plan))))
     }
 }

@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
+use super::driver::Driver;
 use super::pipes::{Came, End, Pipes, Records};
 use super::setup::Setup;
 use super::speaker::Spoken;
 use super::talk::Then;
-use super::{Agent, Session, SessionPlan, Waiting};
+use super::{Session, SessionPlan};
 use crate::awake;
 use crate::error::{Error, Kind, Result};
 use crate::process::Ended;
@@ -55,23 +56,6 @@ impl Codex {
     /// `exec_only`: the app-server is not tried.
     pub(super) fn new(setup: Setup, exec_only: bool) -> Self {
         Self { setup, exec_only }
-    }
-
-    async fn start(&self, plan: SessionPlan) -> Result<Box<dyn Session>> {
-        if self.exec_only {
-            return self.exec(&plan, None);
-        }
-        match self.app_server(&plan).await {
-            Ok(session) => Ok(session),
-            Err(NotOpened::NotThere(how)) if plan.caps.tokens => Err(self.failed(&format!(
-                "it has no app-server ({how}), and `codex exec` does not tell what a turn uses: tokens can't be limited"
-            ))),
-            Err(NotOpened::NotThere(how)) => {
-                let told = format!("this codex has no app-server ({how}): `codex exec` is used");
-                self.exec(&plan, Some(&told))
-            }
-            Err(NotOpened::Failed(error)) => Err(error),
-        }
     }
 
     fn exec(&self, plan: &SessionPlan, told: Option<&str>) -> Result<Box<dyn Session>> {
@@ -143,20 +127,27 @@ impl Codex {
     }
 }
 
-impl Agent for Codex {
-    fn name(&self) -> &str {
-        &self.setup.name
+impl Driver for Codex {
+    const TAKES_TURNS: bool = true;
+
+    fn setup(&self) -> &Setup {
+        &self.setup
     }
 
-    fn simulated(&self) -> bool {
-        self.setup.simulated
-    }
-
-    fn takes_turns(&self) -> bool {
-        true
-    }
-
-    fn open(&self, plan: SessionPlan) -> Waiting<'_, Result<Box<dyn Session>>> {
-        Box::pin(self.start(plan))
+    async fn start(&self, plan: SessionPlan) -> Result<Box<dyn Session>> {
+        if self.exec_only {
+            return self.exec(&plan, None);
+        }
+        match self.app_server(&plan).await {
+            Ok(session) => Ok(session),
+            Err(NotOpened::NotThere(how)) if plan.caps.tokens => Err(self.failed(&format!(
+                "it has no app-server ({how}), and `codex exec` does not tell what a turn uses: tokens can't be limited"
+            ))),
+            Err(NotOpened::NotThere(how)) => {
+                let told = format!("this codex has no app-server ({how}): `codex exec` is used");
+                self.exec(&plan, Some(&told))
+            }
+            Err(NotOpened::Failed(error)) => Err(error),
+        }
     }
 }

@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use super::driver::Driver;
 use super::event::AgentEvent;
+use super::fault::Found;
 use super::oneshot::{OneShot, Reader, Rest, Told, prepare, wall_in};
 use super::pipes::{End, Records};
 use super::setup::Setup;
-use super::{Agent, Session, SessionPlan, Waiting};
+use super::{Session, SessionPlan};
 use crate::error::Result;
 use crate::failure::{Failure, Fault, TurnEnd};
 use crate::process::Ended;
@@ -25,36 +27,26 @@ impl Command {
     pub(super) fn new(setup: Setup) -> Self {
         Self { setup }
     }
+}
 
-    fn start(&self, plan: &SessionPlan) -> Result<Box<dyn Session>> {
-        prepare(plan)?;
+impl Driver for Command {
+    const TAKES_TURNS: bool = false;
+
+    fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    async fn start(&self, plan: SessionPlan) -> Result<Box<dyn Session>> {
+        prepare(&plan)?;
         let own = BTreeMap::from([
             ("SHOPFLOOR_SESSION_DIR", OsString::from(&plan.dir)),
             ("SHOPFLOOR_STAGE", OsString::from(&plan.stage)),
             ("SHOPFLOOR_NONCE", OsString::from(&plan.nonce)),
         ]);
-        let mut program = self.setup.program(self.setup.args.clone(), own, plan)?;
-        wall_in(&mut program, plan)?;
+        let mut program = self.setup.program(self.setup.args.clone(), own, &plan)?;
+        wall_in(&mut program, &plan)?;
         let records = Records::in_one(&plan.dir)?;
-        Ok(Box::new(OneShot::start(&program, records, plan, Plain::default())?))
-    }
-}
-
-impl Agent for Command {
-    fn name(&self) -> &str {
-        &self.setup.name
-    }
-
-    fn simulated(&self) -> bool {
-        self.setup.simulated
-    }
-
-    fn takes_turns(&self) -> bool {
-        false
-    }
-
-    fn open(&self, plan: SessionPlan) -> Waiting<'_, Result<Box<dyn Session>>> {
-        Box::pin(std::future::ready(self.start(&plan)))
+        Ok(Box::new(OneShot::start(&program, records, &plan, Plain::default())?))
     }
 }
 
@@ -71,6 +63,10 @@ impl Reader for Plain {
 
     fn line(&mut self, line: &[u8]) -> Vec<AgentEvent> {
         vec![AgentEvent::Remark(String::from_utf8_lossy(line).into_owned())]
+    }
+
+    fn found(&self, _end: &End) -> Option<Found> {
+        None
     }
 
     fn rest(&self, end: &End, any_taken: bool) -> Rest {

@@ -9,11 +9,12 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::driver::Driver;
 use super::home::Home;
 use super::oneshot::{OneShot, make_tmp, most_rounds, prepare, stop_search, wall_in};
 use super::pipes::Records;
 use super::setup::Setup;
-use super::{Agent, Session, SessionPlan, Waiting};
+use super::{Session, SessionPlan};
 use crate::error::{Error, Kind, Result};
 use crate::process::Program;
 
@@ -43,19 +44,6 @@ pub struct Gemini {
 impl Gemini {
     pub(super) fn new(setup: Setup) -> Self {
         Self { setup }
-    }
-
-    fn start(&self, plan: &SessionPlan) -> Result<Box<dyn Session>> {
-        self.check(plan)?;
-        prepare(plan)?;
-        let mut own: BTreeMap<&'static str, OsString> =
-            OWN.into_iter().map(|(name, value)| (name, value.into())).collect();
-        own.insert("TMPDIR", make_tmp(plan)?);
-        let mut program = self.setup.program(self.args(plan), own, plan)?;
-        self.home(&mut program, plan)?;
-        wall_in(&mut program, plan)?;
-        let records = Records::open(&plan.dir)?;
-        Ok(Box::new(OneShot::start(&program, records, plan, Reader::default())?))
     }
 
     fn check(&self, plan: &SessionPlan) -> Result<()> {
@@ -125,20 +113,23 @@ fn settings(rounds: usize) -> String {
     .to_string()
 }
 
-impl Agent for Gemini {
-    fn name(&self) -> &str {
-        &self.setup.name
+impl Driver for Gemini {
+    const TAKES_TURNS: bool = false;
+
+    fn setup(&self) -> &Setup {
+        &self.setup
     }
 
-    fn simulated(&self) -> bool {
-        self.setup.simulated
-    }
-
-    fn takes_turns(&self) -> bool {
-        false
-    }
-
-    fn open(&self, plan: SessionPlan) -> Waiting<'_, Result<Box<dyn Session>>> {
-        Box::pin(std::future::ready(self.start(&plan)))
+    async fn start(&self, plan: SessionPlan) -> Result<Box<dyn Session>> {
+        self.check(&plan)?;
+        prepare(&plan)?;
+        let mut own: BTreeMap<&'static str, OsString> =
+            OWN.into_iter().map(|(name, value)| (name, value.into())).collect();
+        own.insert("TMPDIR", make_tmp(&plan)?);
+        let mut program = self.setup.program(self.args(&plan), own, &plan)?;
+        self.home(&mut program, &plan)?;
+        wall_in(&mut program, &plan)?;
+        let records = Records::open(&plan.dir)?;
+        Ok(Box::new(OneShot::start(&program, records, &plan, Reader::default())?))
     }
 }

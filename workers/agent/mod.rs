@@ -18,6 +18,7 @@ use crate::order::OrderId;
 use crate::sandbox::Walls;
 use crate::secrets;
 
+mod driver;
 mod enclosed;
 mod event;
 mod fault;

@@ -8,11 +8,12 @@ use std::ffi::{OsStr, OsString};
 
 use serde_json::json;
 
+use super::driver::Driver;
 use super::home::Home;
 use super::oneshot::{OneShot, make_tmp, prepare, wall_in};
 use super::pipes::Records;
 use super::setup::Setup;
-use super::{Agent, Session, SessionPlan, Waiting};
+use super::{Session, SessionPlan};
 use crate::error::Result;
 use crate::process::Program;
 
@@ -53,14 +54,6 @@ pub struct Opencode {
 impl Opencode {
     pub(super) fn new(setup: Setup) -> Self {
         Self { setup }
-    }
-
-    fn start(&self, plan: &SessionPlan) -> Result<Box<dyn Session>> {
-        prepare(plan)?;
-        let program = self.program(plan)?;
-        let records = Records::open(&plan.dir)?;
-        let reader = Reader::new(plan.orders.len());
-        Ok(Box::new(OneShot::start(&program, records, plan, reader)?))
     }
 
     fn program(&self, plan: &SessionPlan) -> Result<Program> {
@@ -105,20 +98,18 @@ fn settings() -> String {
     json!({"autoupdate": false, "share": "disabled", "permission": {"*": "allow"}}).to_string()
 }
 
-impl Agent for Opencode {
-    fn name(&self) -> &str {
-        &self.setup.name
+impl Driver for Opencode {
+    const TAKES_TURNS: bool = false;
+
+    fn setup(&self) -> &Setup {
+        &self.setup
     }
 
-    fn simulated(&self) -> bool {
-        self.setup.simulated
-    }
-
-    fn takes_turns(&self) -> bool {
-        false
-    }
-
-    fn open(&self, plan: SessionPlan) -> Waiting<'_, Result<Box<dyn Session>>> {
-        Box::pin(std::future::ready(self.start(&plan)))
+    async fn start(&self, plan: SessionPlan) -> Result<Box<dyn Session>> {
+        prepare(&plan)?;
+        let program = self.program(&plan)?;
+        let records = Records::open(&plan.dir)?;
+        let reader = Reader::new(plan.orders.len());
+        Ok(Box::new(OneShot::start(&program, records, &plan, reader)?))
     }
 }

@@ -8,11 +8,12 @@ use std::ffi::OsString;
 
 use serde_json::json;
 
+use super::driver::Driver;
 use super::home::Home;
 use super::oneshot::{OneShot, make_tmp, most_rounds, prepare, stop_search, wall_in};
 use super::pipes::Records;
 use super::setup::Setup;
-use super::{Agent, Session, SessionPlan, Waiting};
+use super::{Session, SessionPlan};
 use crate::error::Result;
 
 mod fault;
@@ -40,22 +41,6 @@ pub struct Qwen {
 impl Qwen {
     pub(super) fn new(setup: Setup) -> Self {
         Self { setup }
-    }
-
-    fn start(&self, plan: &SessionPlan) -> Result<Box<dyn Session>> {
-        prepare(plan)?;
-        let mut own: BTreeMap<&'static str, OsString> =
-            OWN.into_iter().map(|(name, value)| (name, value.into())).collect();
-        own.insert("TMPDIR", make_tmp(plan)?);
-        let mut program = self.setup.program(self.args(plan), own, plan)?;
-        let home = Home::of(&mut program, plan)?;
-        // It takes variables from there, whatever it finds above its folder.
-        home.renew(".env")?;
-        home.settle(".qwen", "settings.json", &settings())?;
-        stop_search(plan, ".qwen")?;
-        wall_in(&mut program, plan)?;
-        let records = Records::open(&plan.dir)?;
-        Ok(Box::new(OneShot::start(&program, records, plan, Reader::default())?))
     }
 
     fn args(&self, plan: &SessionPlan) -> Vec<String> {
@@ -94,20 +79,26 @@ fn settings() -> String {
     .to_string()
 }
 
-impl Agent for Qwen {
-    fn name(&self) -> &str {
-        &self.setup.name
+impl Driver for Qwen {
+    const TAKES_TURNS: bool = false;
+
+    fn setup(&self) -> &Setup {
+        &self.setup
     }
 
-    fn simulated(&self) -> bool {
-        self.setup.simulated
-    }
-
-    fn takes_turns(&self) -> bool {
-        false
-    }
-
-    fn open(&self, plan: SessionPlan) -> Waiting<'_, Result<Box<dyn Session>>> {
-        Box::pin(std::future::ready(self.start(&plan)))
+    async fn start(&self, plan: SessionPlan) -> Result<Box<dyn Session>> {
+        prepare(&plan)?;
+        let mut own: BTreeMap<&'static str, OsString> =
+            OWN.into_iter().map(|(name, value)| (name, value.into())).collect();
+        own.insert("TMPDIR", make_tmp(&plan)?);
+        let mut program = self.setup.program(self.args(&plan), own, &plan)?;
+        let home = Home::of(&mut program, &plan)?;
+        // It takes variables from there, whatever it finds above its folder.
+        home.renew(".env")?;
+        home.settle(".qwen", "settings.json", &settings())?;
+        stop_search(&plan, ".qwen")?;
+        wall_in(&mut program, &plan)?;
+        let records = Records::open(&plan.dir)?;
+        Ok(Box::new(OneShot::start(&program, records, &plan, Reader::default())?))
     }
 }

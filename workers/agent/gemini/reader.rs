@@ -5,10 +5,9 @@ use serde_json::Value;
 use super::super::event::{AgentEvent, Retry};
 use super::super::fault::{Fault, Found};
 use super::super::one_line;
-use super::super::oneshot::{Reader, Rest, Told, object, text};
+use super::super::oneshot::{Reader, Told, object, text};
 use super::super::pipes::End;
 use super::fault;
-use crate::failure::TurnEnd;
 use crate::process::Ended;
 
 /// Reads the lines of one session.
@@ -66,32 +65,6 @@ impl Gemini {
         self.told.finished = true;
         self.result = Some(value);
         AgentEvent::Quiet
-    }
-
-    /// What went wrong; none for a good end.
-    fn found(&self, end: &End) -> Option<Found> {
-        let Some(result) = &self.result else { return Some(self.without_end(end)) };
-        let message = text(result, "/error/message");
-        if text(result, "/status") != "success" {
-            let told = fault::of_message("result.error.message", message);
-            return Some(
-                told.or_else(|| self.hint.clone())
-                    .or_else(|| by_exit(end, message))
-                    .unwrap_or_else(|| {
-                        Found::new(
-                            Fault::Unknown,
-                            format!("result.error.message: {message} ({})", end.how),
-                        )
-                    }),
-            );
-        }
-        // It ends well when it stops itself because it turns in a circle.
-        if let Some(hint) = self.hint.as_ref().filter(|hint| hint.fault == Fault::Rounds) {
-            return Some(hint.clone());
-        }
-        let asked = self.told.usage.input_tokens != Some(0) || !self.told.words.is_empty();
-        (!asked)
-            .then(|| Found::new(Fault::Unknown, "result.status success, and no model was asked"))
     }
 
     /// Without a `result` it has not come to its end, whatever its exit code.
@@ -171,11 +144,29 @@ impl Reader for Gemini {
         vec![AgentEvent::Remark(line.to_owned())]
     }
 
-    fn rest(&self, end: &End, any_taken: bool) -> Rest {
-        match self.found(end) {
-            Some(found) => Rest::failed(&found, any_taken),
-            None => Rest::all(TurnEnd::Silent(one_line(&self.told.silence(), 400))),
+    fn found(&self, end: &End) -> Option<Found> {
+        let Some(result) = &self.result else { return Some(self.without_end(end)) };
+        let message = text(result, "/error/message");
+        if text(result, "/status") != "success" {
+            let told = fault::of_message("result.error.message", message);
+            return Some(
+                told.or_else(|| self.hint.clone())
+                    .or_else(|| by_exit(end, message))
+                    .unwrap_or_else(|| {
+                        Found::new(
+                            Fault::Unknown,
+                            format!("result.error.message: {message} ({})", end.how),
+                        )
+                    }),
+            );
         }
+        // It ends well when it stops itself because it turns in a circle.
+        if let Some(hint) = self.hint.as_ref().filter(|hint| hint.fault == Fault::Rounds) {
+            return Some(hint.clone());
+        }
+        let asked = self.told.usage.input_tokens != Some(0) || !self.told.words.is_empty();
+        (!asked)
+            .then(|| Found::new(Fault::Unknown, "result.status success, and no model was asked"))
     }
 }
 

@@ -38,9 +38,17 @@ pub(super) trait Reader: fmt::Debug + Send + 'static {
         vec![AgentEvent::Remark(line.to_owned())]
     }
 
-    /// The process has ended by itself, or after it had told its end: what becomes of the orders without a result.
-    /// `any_taken`: a result has counted, so that login, model and set-up are right.
-    fn rest(&self, end: &End, any_taken: bool) -> Rest;
+    /// The process has ended by itself, or after it had told its end: what went wrong, `None` for a good end.
+    fn found(&self, end: &End) -> Option<Found>;
+
+    /// What becomes then of the orders without a result. `any_taken`: a result has counted, so that login, model and set-up
+    /// are right.
+    fn rest(&self, end: &End, any_taken: bool) -> Rest {
+        match self.found(end) {
+            Some(found) => Rest::failed(&found, any_taken),
+            None => Rest::all(TurnEnd::Silent(super::one_line(&self.told().silence(), 400))),
+        }
+    }
 }
 
 /// What a program has told of its session.

@@ -1,5 +1,6 @@
 //! A recorded session, played through a driver's reader.
 
+use super::super::Usage;
 use super::super::event::AgentEvent;
 use super::super::one_line;
 use super::super::pipes::End;
@@ -46,4 +47,14 @@ pub(in super::super) fn unknown(events: &[AgentEvent]) -> Vec<&str> {
         }
     }
     names
+}
+
+/// Two requests, after which it said hello and left no result: nothing was unknown, and the totals are told.
+#[track_caller]
+pub(in super::super) fn hello(reader: &dyn Reader, events: &[AgentEvent], rest: &Rest) {
+    assert_eq!(unknown(events), [""; 0]);
+    let usage = Usage { input_tokens: Some(220), output_tokens: Some(100), cost_usd: None };
+    assert_eq!(reader.told().usage, usage);
+    let silent = "the session ended and left no result, and said: hello".to_owned();
+    assert_eq!(*rest, Rest::all(TurnEnd::Silent(silent)));
 }

@@ -5,11 +5,10 @@ use serde_json::Value;
 use super::super::event::AgentEvent;
 use super::super::fault::{Fault, Found};
 use super::super::one_line;
-use super::super::oneshot::{Reader, Rest, Rounds, Told, add, object, text};
+use super::super::oneshot::{Reader, Rounds, Told, add, object, text};
 use super::super::patience::GivenUp;
 use super::super::pipes::End;
 use super::fault;
-use crate::failure::TurnEnd;
 use crate::process::Ended;
 
 /// Context overflows without a tool call in between: the first one is answered by a summary of the conversation, which
@@ -150,8 +149,32 @@ impl Opencode {
             self.told.hopeless.get_or_insert(given_up);
         }
     }
+}
 
-    /// What went wrong; none for a good end.
+impl Reader for Opencode {
+    fn told(&self) -> &Told {
+        &self.told
+    }
+
+    fn line(&mut self, line: &[u8]) -> Vec<AgentEvent> {
+        let Some(value) = object(line) else {
+            return vec![AgentEvent::Unknown("not JSON".to_owned())];
+        };
+        let part = &value["part"];
+        let event = match text(&value, "/type") {
+            "step_start" => self.step_start(),
+            "text" => self.words(part),
+            "reasoning" => AgentEvent::Quiet,
+            "tool_use" => self.tool(part),
+            "step_finish" => self.step_finish(part),
+            "error" => self.error(&value["error"]),
+            "" => return vec![AgentEvent::Unknown("no type".to_owned())],
+            other => return vec![AgentEvent::Unknown(one_line(other, 60))],
+        };
+        self.told.began = true;
+        vec![event]
+    }
+
     fn found(&self, end: &End) -> Option<Found> {
         if let Some(found) = &self.error {
             return Some(found.clone());
@@ -181,38 +204,6 @@ impl Opencode {
             // A tool call that was not allowed ends the run.
             "tool-calls" if self.told.denied > 0 && end.ended == Ended::Exit(0) => None,
             _ => told(Fault::Died, &format!("{how} in the middle of its work")),
-        }
-    }
-}
-
-impl Reader for Opencode {
-    fn told(&self) -> &Told {
-        &self.told
-    }
-
-    fn line(&mut self, line: &[u8]) -> Vec<AgentEvent> {
-        let Some(value) = object(line) else {
-            return vec![AgentEvent::Unknown("not JSON".to_owned())];
-        };
-        let part = &value["part"];
-        let event = match text(&value, "/type") {
-            "step_start" => self.step_start(),
-            "text" => self.words(part),
-            "reasoning" => AgentEvent::Quiet,
-            "tool_use" => self.tool(part),
-            "step_finish" => self.step_finish(part),
-            "error" => self.error(&value["error"]),
-            "" => return vec![AgentEvent::Unknown("no type".to_owned())],
-            other => return vec![AgentEvent::Unknown(one_line(other, 60))],
-        };
-        self.told.began = true;
-        vec![event]
-    }
-
-    fn rest(&self, end: &End, any_taken: bool) -> Rest {
-        match self.found(end) {
-            Some(found) => Rest::failed(&found, any_taken),
-            None => Rest::all(TurnEnd::Silent(one_line(&self.told.silence(), 400))),
         }
     }
 }

@@ -5,10 +5,9 @@ use serde_json::Value;
 use super::super::event::{AgentEvent, Retry};
 use super::super::fault::{Fault, Found};
 use super::super::one_line;
-use super::super::oneshot::{Reader, Rest, Told, object, text};
+use super::super::oneshot::{Reader, Told, object, text};
 use super::super::pipes::End;
 use super::fault;
-use crate::failure::TurnEnd;
 use crate::process::Ended;
 
 /// Reads the lines of one session.
@@ -70,24 +69,6 @@ impl Qwen {
         self.told.finished = true;
         self.result = Some(value);
         AgentEvent::Quiet
-    }
-
-    /// What went wrong; none for a good end.
-    fn found(&self, end: &End) -> Option<Found> {
-        let Some(result) = &self.result else { return Some(without_end(end, &self.told)) };
-        let subtype = text(result, "/subtype");
-        let failed = result["is_error"].as_bool().unwrap_or(false);
-        if !failed && matches!(subtype, "success" | "") {
-            return None;
-        }
-        let message = text(result, "/error/message");
-        let evidence = format!("result.subtype {subtype}, error.message: {message}");
-        let fault = match subtype {
-            "error_max_turns" => Some(Fault::Rounds),
-            _ => fault::of_message("", message).map(|found| found.fault),
-        };
-        let fault = fault.or_else(|| by_exit(end)).unwrap_or(Fault::Unknown);
-        Some(Found::new(fault, evidence))
     }
 }
 
@@ -184,11 +165,21 @@ impl Reader for Qwen {
         vec![AgentEvent::Remark(line.to_owned())]
     }
 
-    fn rest(&self, end: &End, any_taken: bool) -> Rest {
-        match self.found(end) {
-            Some(found) => Rest::failed(&found, any_taken),
-            None => Rest::all(TurnEnd::Silent(one_line(&self.told.silence(), 400))),
+    fn found(&self, end: &End) -> Option<Found> {
+        let Some(result) = &self.result else { return Some(without_end(end, &self.told)) };
+        let subtype = text(result, "/subtype");
+        let failed = result["is_error"].as_bool().unwrap_or(false);
+        if !failed && matches!(subtype, "success" | "") {
+            return None;
         }
+        let message = text(result, "/error/message");
+        let evidence = format!("result.subtype {subtype}, error.message: {message}");
+        let fault = match subtype {
+            "error_max_turns" => Some(Fault::Rounds),
+            _ => fault::of_message("", message).map(|found| found.fault),
+        };
+        let fault = fault.or_else(|| by_exit(end)).unwrap_or(Fault::Unknown);
+        Some(Found::new(fault, evidence))
     }
 }
 
