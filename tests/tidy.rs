@@ -143,7 +143,7 @@ fn every_file_is_built_into_something() {
             .any(|file| read(&file).lines().any(|line| line.ends_with(&format!("mod {name};"))));
         // A folder whose name can be no module's is declared by its path, in its neighbour.
         let by_path = || {
-            let named = format!("#[path = \"../{}/mod.rs\"]", name);
+            let named = format!("#[path = \"../{name}/mod.rs\"]");
             sources("tests").iter().any(|other| read(other).lines().any(|line| line == named))
         };
         let declared = declared || (name.contains('-') && by_path());

@@ -11,7 +11,10 @@ pub(super) fn answer(reply: &Reply, nth: usize, body: &str) -> Option<Answer> {
         Reply::ResultFor(order) => use_tool(nth, "StructuredOutput", &result(body, Some(order))),
         Reply::Bash(command) => use_tool(nth, "Bash", &json!({"command": command})),
         Reply::Work(command) => use_tool(nth, "Bash", &json!({"command": command})),
-        Reply::Text(text) => say(nth, text),
+        Reply::BadResult => use_tool(nth, "StructuredOutput", &json!({"order": 5})),
+        Reply::Text(text) => say(nth, text, "end_turn"),
+        Reply::Truncated => say(nth, "half", "max_tokens"),
+        Reply::Filtered => say(nth, "", "refusal"),
         Reply::Error { status, kind } => error(*status, kind, ""),
         Reply::RetryAfter { status, kind, secs } => {
             error(*status, kind, &format!("retry-after: {secs}\r\n"))
@@ -55,8 +58,8 @@ fn use_tool(nth: usize, name: &str, input: &Value) -> String {
     events(&pieces(nth, &block, &delta, "tool_use"))
 }
 
-fn say(nth: usize, text: &str) -> String {
-    events(&pieces(nth, &text_block(), &text_delta(text), "end_turn"))
+fn say(nth: usize, text: &str, stop: &str) -> String {
+    events(&pieces(nth, &text_block(), &text_delta(text), stop))
 }
 
 fn text_block() -> Value {

@@ -43,27 +43,9 @@ pub(super) fn environment(url: &str) -> [(&'static str, String); 4] {
     ]
 }
 
-/// Keeps what the program printed, where `SHOPFLOOR_RECORD` names a folder: so the fixtures were made.
-fn record(scene: &Scene, model: &Model, name: &str) {
-    let Some(folder) = std::env::var_os("SHOPFLOOR_RECORD").map(PathBuf::from) else { return };
-    let port = model.url().rsplit(':').next().unwrap().to_owned();
-    let folder_name = scene.folder.path().display().to_string();
-    let stream = scene.read("session/stream.jsonl");
-    let stream = stream.replace(&folder_name, "/scene").replace(&format!(":{port}"), ":PORT");
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let stream = stream.replace(&format!("\"serverName\":\"{host}\""), "\"serverName\":\"host\"");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join(format!("{name}.jsonl")), stream).unwrap();
-}
-
-/// Waits until the command of a turn has made the file `begun` in the worktree.
-async fn command_began(scene: &Scene, session: &mut dyn Session) {
-    let begun = async {
-        while !scene.path("work/begun").exists() {
-            drop(tokio::time::timeout(Duration::from_millis(20), session.next()).await);
-        }
-    };
-    tokio::time::timeout(PATIENCE, begun).await.expect("a command");
+/// Keeps what the program printed.
+fn record(scene: &Scene, model: &Model, driver: DriverName, name: &str) {
+    super::record(scene, model, "codex/0.169.0", &format!("{}-{name}", shown(driver)));
 }
 
 /// Commands of the session that sleep.
@@ -110,7 +92,7 @@ async fn three_orders_and_a_fix_turn_in_one_session_are_four_checked_results() {
         assert_eq!(model.strange(), [""; 0], "{}", shown(driver));
         // Its state goes with the session.
         assert!(!scene.path("session/codex-home").exists());
-        record(&scene, &model, &format!("{}-three-orders", shown(driver)));
+        record(&scene, &model, driver, "three-orders");
     }
 }
 
@@ -141,7 +123,7 @@ async fn commands_and_patches_work_in_the_worktree_and_are_told() {
             assert!(heard(words), "{}: no {words:?} in {said:#?}", shown(driver));
         }
         end(&scene, session, GRACE).await;
-        record(&scene, &model, &format!("{}-tools", shown(driver)));
+        record(&scene, &model, driver, "tools");
     }
 }
 
@@ -161,7 +143,7 @@ async fn an_interrupted_turn_is_lost_and_the_session_lives_on() {
         let (turn, _) = turn_of(&scene, &mut *session, "b").await;
         assert_eq!(testified(&turn).order, "b", "{}", shown(driver));
         end(&scene, session, GRACE).await;
-        record(&scene, &model, &format!("{}-interrupt", shown(driver)));
+        record(&scene, &model, driver, "interrupt");
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) enum Reply {
     Result,
     /// The same for another order.
     ResultFor(&'static str),
+    /// A structured result that its schema does not allow (Messages only).
+    BadResult,
     /// A command that leaves the result of this order as a file.
     Leave(&'static str),
     /// A command.
@@ -38,7 +40,7 @@ pub(super) enum Reply {
     UsageLimitInWords { reset: u64 },
     /// An error in the middle of a good answer (Responses only).
     Failed { code: &'static str },
-    /// An answer that was longer than an answer may be (Responses only).
+    /// An answer that was longer than an answer may be.
     Truncated,
     /// An answer that a filter has stopped.
     Filtered,

@@ -62,18 +62,10 @@ impl Kind {
 
     /// Keeps what the program printed, where `SHOPFLOOR_RECORD` names a folder: so the fixtures were made.
     pub(super) fn record(&self, scene: &Scene, model: &Model, name: &str) {
-        let Some(folder) = std::env::var_os("SHOPFLOOR_RECORD").map(PathBuf::from) else { return };
-        let folder = folder.join(self.name).join(self.version);
-        let port = model.url().rsplit(':').next().unwrap().to_owned();
-        let scene_folder = scene.folder.path().display().to_string();
-        std::fs::create_dir_all(&folder).unwrap();
-        let plain = |stream: String| {
-            stream.replace(&scene_folder, "/scene").replace(&format!(":{port}"), ":PORT")
-        };
-        let stream = plain(scene.read("session/stream.jsonl"));
-        std::fs::write(folder.join(format!("{name}.jsonl")), stream).unwrap();
+        let folder = format!("{}/{}", self.name, self.version);
+        let Some(folder) = record(scene, model, &folder, name) else { return };
         // The error stream without where in the program it came from.
-        let errors = plain(scene.read("session/stderr.txt"));
+        let errors = plain(scene, model, &scene.read("session/stderr.txt"));
         let told = errors.lines().filter(|line| line.starts_with("Attempt ")).fold(
             String::new(),
             |mut all, line| {

@@ -11,16 +11,37 @@ pub(super) struct Row {
     pub(super) class: Class,
     pub(super) over: bool,
     pub(super) until: Option<u64>,
+    /// What the program is started with besides.
+    pub(super) args: &'static [&'static str],
+    /// What the model answers from its second request on, where that is another thing.
+    pub(super) then: Option<Reply>,
 }
 
 /// A row that is the environment's.
 pub(super) fn env(name: &'static str, reply: Reply, fault: &'static str, over: bool) -> Row {
-    Row { name, reply, fault, class: Class::Env, over, until: None }
+    Row { name, reply, fault, class: Class::Env, over, until: None, args: &[], then: None }
 }
 
 /// A row that is the order's.
 pub(super) fn work(name: &'static str, reply: Reply, fault: &'static str, over: bool) -> Row {
-    Row { name, reply, fault, class: Class::Work, over, until: None }
+    Row { class: Class::Work, ..env(name, reply, fault, over) }
+}
+
+/// A row that is nobody's doing: the program was killed.
+pub(super) fn killed() -> Row {
+    Row { class: Class::Crash, ..env("killed", Reply::Stall, "the process ended", true) }
+}
+
+/// A program that has no key.
+pub(super) fn no_key() -> Row {
+    env("no-key", Reply::Result, "login", true)
+}
+
+/// Tells of a turn that came to a good end without a result that counts.
+pub(super) fn check_silent(agent: &str, name: &str, turn: &TurnEnd, requests: usize) {
+    let TurnEnd::Silent(why) = turn else { panic!("{agent} {name}: {turn:?}") };
+    let why = why.replace('|', "/");
+    println!("FAULT|{agent}: {name} ({requests} requests)|work, repair once|silent: {why}|ok");
 }
 
 /// Tells what became of a row, for the table that `.ci/prove agents` prints. An error says what is wrong with it.

@@ -14,7 +14,7 @@ use super::pipes::{End, Records};
 use super::setup::Setup;
 use super::{Session, SessionPlan};
 use crate::error::Result;
-use crate::failure::{Failure, Fault, TurnEnd};
+use crate::failure::{Fault, TurnEnd};
 use crate::process::Ended;
 
 /// The agent.
@@ -76,7 +76,7 @@ impl Reader for Plain {
 
 /// How the orders without a result end, given how the process ended.
 fn without_result(ended: Ended, any_taken: bool) -> TurnEnd {
-    let failed = |fault, why| TurnEnd::Failed(Failure::of(fault, any_taken, why).over());
+    let failed = |fault, why| TurnEnd::Failed(Found::new(fault, why).gives_up(any_taken));
     match ended {
         Ended::Exit(code @ (126 | 127)) if !any_taken => failed(
             Fault::SetUp,

@@ -317,7 +317,7 @@ impl Talk {
             "" => format!("{how}, without a result"),
             complaint => format!("{how}, without a result: {complaint}"),
         };
-        Failure::of(fault, self.proven, one_line(&evidence, 400)).over()
+        Found::new(fault, evidence).gives_up(self.proven)
     }
 }
 

@@ -114,21 +114,8 @@ pub(super) fn results(_: &Path, _: Option<&Path>) -> Vec<Vec<u8>> {
     ])
 }
 
-pub(super) fn claude(_: &Path, _: Option<&Path>) -> Vec<Vec<u8>> {
-    let init = r#"{"type":"system","subtype":"init","model":"m","claude_code_version":"2.1.328"}"#;
-    let words = r#"{"type":"assistant","message":{"role":"assistant","content":[{"type":"text","text":"hello"},{"type":"tool_use","name":"Bash","input":{"command":"ls"}}],"usage":{"input_tokens":3,"output_tokens":4}}}"#;
-    let tool = r#"{"type":"user","message":{"role":"user","content":[{"type":"tool_result","is_error":true,"content":"no"}]}}"#;
-    let limit = r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1764590400}}"#;
-    let retry = r#"{"type":"system","subtype":"api_retry","attempt":1,"max_retries":10,"retry_delay_ms":500,"error_status":529,"error":"overloaded"}"#;
-    let good = r#"{"type":"result","subtype":"success","is_error":false,"result":"done","structured_output":{"order":"a","gen":3,"nonce":"n0nce","verdict":"done","why":"w","artifacts":[]},"total_cost_usd":0.5,"usage":{"input_tokens":3,"output_tokens":4},"permission_denials":[]}"#;
-    let bad = r#"{"type":"result","subtype":"error_during_execution","is_error":true,"errors":["API Error: 401"],"permission_denials":[{"tool_name":"Bash"}]}"#;
-    let next = good.replace("\"order\":\"a\"", "\"order\":\"b\"");
-    plain(&[
-        &[init, words, tool, good].join("\n"),
-        &[init, good, init, &next].join("\n"),
-        &[init, limit, bad].join("\n"),
-        &[init, retry, words, bad].join("\n"),
-    ])
+pub(super) fn claude(fixtures: &Path, _: Option<&Path>) -> Vec<Vec<u8>> {
+    contents(files(fixtures, &["claude/2.1.328/"])).collect()
 }
 
 pub(super) fn app_server(fixtures: &Path, _: Option<&Path>) -> Vec<Vec<u8>> {

@@ -6,6 +6,10 @@ use table::{Row, env, work};
 /// A full minute: in words, Codex tells the time to the minute.
 const LATER: u64 = 4_000_000_020;
 
+fn told(driver: DriverName) -> String {
+    format!("codex {}", shown(driver))
+}
+
 fn rows() -> Vec<Row> {
     let limit = |name, reply| Row { until: Some(LATER), ..env(name, reply, "usage limit", true) };
     let failed = |code| Reply::Failed { code };
@@ -44,9 +48,8 @@ async fn every_failure_is_the_right_row_of_the_table() {
             let mut session = scene.open("implement").await;
             let (turn, _) = turn_of(&scene, &mut *session, "a").await;
             end(&scene, session, GRACE).await;
-            record(&scene, &model, &format!("{}-{}", shown(driver), row.name));
-            let agent = format!("codex {}", shown(driver));
-            wrong.extend(table::check(&agent, &row, &turn, model.requests()).err());
+            record(&scene, &model, driver, row.name);
+            wrong.extend(table::check(&told(driver), &row, &turn, model.requests()).err());
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -105,8 +108,9 @@ async fn a_turn_of_words_only_is_silent() {
             matches!(&turn, TurnEnd::Silent(why) if why.contains("All tests pass!")),
             "{turn:?}"
         );
+        table::check_silent(&told(driver), "words-only", &turn, model.requests());
         end(&scene, session, GRACE).await;
-        record(&scene, &model, &format!("{}-words-only", shown(driver)));
+        record(&scene, &model, driver, "words-only");
     }
 }
 
@@ -118,10 +122,10 @@ async fn a_result_that_names_another_order_is_refused() {
         let mut session = scene.open("implement").await;
         session.give(&scene.turn("implement", "a")).await.unwrap();
         let (turn, _, said) = turn_end(&mut *session).await;
-        assert!(matches!(turn, TurnEnd::Silent(_)), "{turn:?}");
+        table::check_silent(&told(driver), "wrong-order", &turn, model.requests());
         assert!(refusals(&said)[0].contains("stranger"), "{said:?}");
         end(&scene, session, GRACE).await;
-        record(&scene, &model, &format!("{}-wrong-order", shown(driver)));
+        record(&scene, &model, driver, "wrong-order");
     }
 }
 
@@ -133,12 +137,10 @@ async fn a_key_that_is_missing_is_the_environments() {
         scene.config.env.remove("KEY");
         let mut session = scene.open("implement").await;
         let (turn, _) = turn_of(&scene, &mut *session, "a").await;
-        let failure = failed(&turn);
-        assert_eq!((failure.class, failure.session_over), (Class::Env, true), "{failure:?}");
-        assert!(failure.evidence.starts_with("login: "), "{failure:?}");
+        table::check(&told(driver), &table::no_key(), &turn, model.requests()).unwrap();
         assert_eq!(model.requests(), 0);
         end(&scene, session, GRACE).await;
-        record(&scene, &model, &format!("{}-no-key", shown(driver)));
+        record(&scene, &model, driver, "no-key");
     }
 }
 
@@ -160,16 +162,9 @@ async fn a_killed_app_server_is_a_crash_and_leaves_nothing_running() {
     let mut session = scene.open("implement").await;
     session.give(&scene.turn("implement", "a")).await.unwrap();
     command_began(&scene, &mut *session).await;
-    let named = |pid: &u32| {
-        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.contains("app-server")
-    };
-    let carriers = shopfloor::process::carrying(&scene.cookie());
-    let server = carriers.into_iter().find(named).unwrap();
-    let pid = rustix::process::Pid::from_raw(server as i32).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    kill(&scene, "app-server");
     let said = to_the_end(&mut *session).await;
-    let failure = failed(ends(&said)[0].1);
-    assert_eq!((failure.class, failure.session_over), (Class::Crash, true), "{failure:?}");
+    let turn = ends(&said)[0].1;
+    table::check(&told(DriverName::Codex), &table::killed(), turn, model.requests()).unwrap();
     end(&scene, session, GRACE).await;
 }

@@ -319,3 +319,5 @@ fn an_agent_that_ended_between_two_turns_is_not_the_second_orders_fault() {
     let TurnEnd::Failed(failure) = end(&told) else { panic!("{told:?}") };
     assert_eq!(failure.class, Class::Crash);
 }
+
+mod recorded;
