@@ -59,6 +59,66 @@ async fn orders_go_all_the_way_behind_every_wall() {
     }
 }
 
+/// An agent that leaves links in its HOME for the next session, where a program keeps its caches, and then goes through them.
+const LINKS: &str = r#"
+{
+  echo escaped > "$HOME/.cache/escaped"
+  cat "$HOME/.local/state"
+  rm -rf "$HOME/.cache" "$HOME/.local" "$HOME/.config"
+  mkdir -p "$HOME/.local"
+  ln -s "$OUTSIDE" "$HOME/.cache"
+  ln -s "$PERSON/.ssh/id" "$HOME/.local/state"
+  ln -s "$OUTSIDE" "$HOME/.config"
+} > "$TMPDIR/outcome" 2>&1
+cat "$TMPDIR/outcome"
+"#;
+
+#[tokio::test]
+async fn links_that_a_session_leaves_in_its_home_are_no_doors_for_the_next() {
+    for means in there().await {
+        for driver in ["command", "opencode"] {
+            let house = House::with("", "");
+            let (outside, person) = (house.path("outside"), house.path("home"));
+            std::fs::create_dir_all(outside.join("opencode")).unwrap();
+            std::fs::create_dir_all(person.join(".ssh")).unwrap();
+            std::fs::write(person.join(".ssh/id"), "a secret\n").unwrap();
+            let agent = house.path("agent.sh");
+            std::fs::write(&agent, format!("#!/bin/sh\n{LINKS}")).unwrap();
+            let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&agent, executable).unwrap();
+            let config = format!(
+                "[agent.links]\ndriver = \"{driver}\"\nprogram = {agent:?}\n\
+                 env = {{ OUTSIDE = {outside:?}, PERSON = {person:?} }}\n\
+                 [stage.spec]\nagent = \"links\"\nsandbox = \"{}\"\nbatch = 1\n",
+                means.as_str()
+            );
+            let path = house.project().join("shopfloor.toml");
+            let text = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(&path, format!("{text}{config}")).unwrap();
+            house.add(&["one", "two"]);
+            for _ in 0..2 {
+                house.run("spec-worker", &["--once"]);
+            }
+            let told = house.told("session_ended").len();
+            assert_eq!(told, 2, "{}", house.scene());
+            let floor = house.project().join("work-orders/.floor");
+            let link = floor.join("homes/spec-worker/.cache");
+            assert!(link.is_symlink(), "the first session left no link: {}", house.scene());
+            let shown = format!("{} {driver}: {}", means.as_str(), house.scene());
+            assert!(!outside.join("escaped").exists(), "{shown}");
+            assert!(outside.join("opencode").is_dir(), "{shown}");
+            // What it printed is kept with its session, and the log tells of it.
+            let grep = ["-r", "a secret", "work-orders/.floor", "logs"];
+            let found = std::process::Command::new("grep")
+                .args(grep)
+                .current_dir(house.project())
+                .output()
+                .unwrap();
+            assert_eq!(found.status.code(), Some(1), "{shown}\n{found:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn doctor_tries_to_escape_and_says_what_it_could() {
     let there = there().await;

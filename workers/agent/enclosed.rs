@@ -45,13 +45,24 @@ pub(super) fn enclose(program: &mut Program, plan: &SessionPlan, own: &[PathBuf]
     };
     doors.write.extend(folders.filter(|path| !shared(path)));
     doors.write.extend(own.iter().cloned());
-    doors.read.extend(needed(program));
+    doors.write = outermost(&doors.write);
+    let needed = needed(program, &doors.write);
+    doors.read.extend(needed);
     program.wall = walls.means.wall(&doors)?;
     Ok(())
 }
 
-/// What the program is made of, as far as its command line and its variables say.
-fn needed(program: &Program) -> Vec<PathBuf> {
+/// The doors that lie in no other. One inside a folder that the agent may write to opens nothing more, but for what an earlier
+/// session may have put in its place: a link to what it wants to get at.
+fn outermost(doors: &[PathBuf]) -> Vec<PathBuf> {
+    let inside = |path: &Path, of: &Path| path != of && path.starts_with(of);
+    let outer = |path: &&PathBuf| !doors.iter().any(|door| inside(path, door));
+    doors.iter().filter(outer).cloned().collect()
+}
+
+/// What the program is made of, as far as its command line and its variables say. What lies in a folder that the agent
+/// may write to is not asked for, nor where a link there leads.
+fn needed(program: &Program, written: &[PathBuf]) -> Vec<PathBuf> {
     let inherited = crate::process::inherited().map(|(_, value)| value);
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let on_path: Vec<PathBuf> = std::env::split_paths(&paths).collect();
@@ -59,7 +70,8 @@ fn needed(program: &Program) -> Vec<PathBuf> {
     let words = own.iter().chain(&program.args).chain(program.env.values()).cloned();
     let mut needed: Vec<PathBuf> = words.chain(inherited).map(PathBuf::from).collect();
     needed.extend(on_path.iter().map(|folder| folder.join(&program.program)));
-    needed.retain(|path| path.is_absolute() && path.exists());
+    needed.retain(|path| path.is_absolute() && !written.iter().any(|door| path.starts_with(door)));
+    needed.retain(|path| path.exists());
     // The whole of a folder like `/` or a home is never meant.
     needed
         .retain(|path| path.is_file() || path.starts_with("/tmp") || path.starts_with("/var/tmp"));

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// In the person's home: keys, logins, histories.
-const SECRETS: [&str; 31] = [
+const SECRETS: [&str; 33] = [
     ".ssh",
     ".gnupg",
     ".aws",
@@ -33,6 +33,8 @@ const SECRETS: [&str; 31] = [
     ".claude.json",
     ".codex",
     ".gemini",
+    ".qwen",
+    ".local/share/opencode",
     ".bash_history",
     ".zsh_history",
     ".python_history",
