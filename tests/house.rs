@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+/// No run of a worker to its end takes this long, also where everything else runs beside it.
+const LONGEST_RUN: Duration = Duration::from_secs(300);
+
 /// One project with its floor, in a temporary folder.
 pub(crate) struct House {
     folder: tempfile::TempDir,
@@ -215,7 +218,17 @@ impl House {
 
     /// Runs a worker to its end; it must end well.
     pub(crate) fn run(&self, worker: &str, args: &[&str]) -> Output {
-        let ran = self.command(worker).args(args).output().unwrap();
+        let mut command = self.command(worker);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let (to, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || to.send(child.wait_with_output()));
+        let Ok(ran) = ended.recv_timeout(LONGEST_RUN) else {
+            let _gone = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            panic!("{worker} {args:?} still runs after {LONGEST_RUN:?}: {}", self.scene());
+        };
+        let ran = ran.unwrap();
         assert!(ran.status.success(), "{worker} {args:?}: {}", shown(&ran));
         ran
     }

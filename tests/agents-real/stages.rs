@@ -10,7 +10,7 @@ use play::Play;
 const ORDERS: [&str; 3] = ["slugify", "headline", "frequency"];
 
 /// Notes in its HOME that it was started to work, and becomes the program.
-const STARTER: &str = "#!/bin/sh\ncase \" $* \" in *\" WORD \"*) echo $$ >> \"$HOME/starts\" ;; esac\nexec 'PROGRAM' \"$@\"\n";
+const STARTER: &str = "#!/bin/sh\ncase \" $* \" in *\" WORD \"*) echo $$ >> \"$HOME/starts\" ;; esac\nexec \"$PROGRAM\" \"$@\"\n";
 
 /// How an agent stands in shopfloor.toml, but for its program and its HOME.
 pub(super) struct Hired {
@@ -49,12 +49,13 @@ impl Hired {
     pub(super) fn table(&self, folder: &Path) -> String {
         let starter = folder.join("agent");
         let text = STARTER.replace("WORD", self.word);
-        std::fs::write(&starter, text.replace("PROGRAM", &self.program.display().to_string()))
-            .unwrap();
+        std::fs::write(&starter, text).unwrap();
         std::fs::set_permissions(&starter, std::fs::Permissions::from_mode(0o755)).unwrap();
         let home = folder.join("agents-home");
         std::fs::create_dir(&home).unwrap();
-        let own = [("HOME", home.display().to_string())];
+        // What a variable names can be reached in a sandbox, also where it lies in a folder that is hidden there.
+        let own =
+            [("HOME", home.display().to_string()), ("PROGRAM", self.program.display().to_string())];
         let env: Vec<String> = self
             .env
             .iter()
