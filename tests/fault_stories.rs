@@ -81,7 +81,7 @@ fn the_death_of_one_worker_of_a_stage_leaves_the_other_alone() {
     let house = House::with("", acts);
     house.add(&["a"]);
     let mut dying = house.start("spec-worker", &["--batch-size", "1"]);
-    house.wait("the first turn", |house| turn_of(house, "a"));
+    house.wait("the first turn", House::first_act_is_used);
     house.add(&["b"]);
     let mut living = house.start("spec-worker", &["--batch-size", "1"]);
     house.wait("the second turn", |house| turn_of(house, "b"));

@@ -184,7 +184,7 @@ fn a_killed_worker_loses_nothing_and_leaves_no_process() {
     let house = House::with("", acts);
     house.add(&["a", "b"]);
     let mut worker = house.start("spec-worker", &[]);
-    house.wait("the first turn", |house| !house.told("turn_began").is_empty());
+    house.wait("the first turn", House::first_act_is_used);
     worker.signal("KILL");
     assert_eq!(worker.end(Duration::from_secs(20)), None);
     // The one whose turn had begun is a suspect and rests a while; the other is charged with nothing.

@@ -312,6 +312,12 @@ impl House {
         text
     }
 
+    /// True once the first act of the scenario was used up: its agent is in the middle of it, and no other will play it. (That a
+    /// turn began is told before its program has read a word.)
+    pub(crate) fn first_act_is_used(&self) -> bool {
+        self.path("scenario.toml.memory/act-0-use-0").exists()
+    }
+
     /// Model calls the simulated agent has had.
     pub(crate) fn calls(&self) -> usize {
         fs::read_to_string(self.path("calls")).unwrap_or_default().lines().count()
