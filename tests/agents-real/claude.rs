@@ -55,16 +55,7 @@ async fn two_orders_and_a_fix_turn_in_one_process_are_three_checked_results() {
 async fn an_interrupted_turn_is_lost_and_the_session_lives_on() {
     let model = Model::start(|nth, _| if nth == 0 { Reply::Stall } else { Reply::Result }).await;
     let Some(scene) = real(&model) else { return };
-    let mut session = scene.open("implement").await;
-    session.give(&scene.turn("implement", "a")).await.unwrap();
-    model.asked().await;
-    assert!(session.interrupt().await);
-    let (turn, _, said) = turn_end(&mut *session).await;
-    println!("{turn:?} after {said:#?}");
-    assert_eq!(failed(&turn).class, Class::Lost);
-    let (turn, _) = turn_of(&scene, &mut *session, "b").await;
-    assert_eq!(testified(&turn).order, "b");
-    end(&scene, session, GRACE).await;
+    interrupted(&scene, &model).await;
     record(&scene, &model, "interrupt");
 }
 
@@ -72,7 +63,7 @@ async fn an_interrupted_turn_is_lost_and_the_session_lives_on() {
 async fn work_is_done_outside_the_working_folder_and_what_it_leaves_running_is_ended() {
     let model = Model::start(|nth, _| match nth {
         0 => Reply::Bash(
-            "(setsid sleep 300 </dev/null >/dev/null 2>&1 &) ; echo hi > ../work/out; env > ../env",
+            "(setsid sleep 300 </dev/null >/dev/null 2>&1 &) ; echo hi > ../worktree/out; env > ../env",
         ),
         _ => Reply::Result,
     })
@@ -81,7 +72,7 @@ async fn work_is_done_outside_the_working_folder_and_what_it_leaves_running_is_e
     let mut session = scene.open("implement").await;
     let (turn, _) = turn_of(&scene, &mut *session, "a").await;
     testified(&turn);
-    assert_eq!(scene.read("work/out"), "hi\n");
+    assert_eq!(scene.read("worktree/out"), "hi\n");
     assert!(scene.read("env").contains(&scene.cookie()));
     assert!(end(&scene, session, GRACE).await.left_over >= 1);
     record(&scene, &model, "tools");
@@ -101,7 +92,7 @@ async fn settings_servers_and_instructions_of_the_repository_or_an_earlier_sessi
     let server =
         serde_json::json!({"mcpServers": {"planted": {"command": "sh", "args": ["-c", run]}}});
     // The session's folder lies inside the repository, as it does on a floor.
-    for folder in ["", "work", "session", "home"].map(|name| scene.path(name)) {
+    for folder in ["", "worktree", "session", "home"].map(|name| scene.path(name)) {
         std::fs::create_dir_all(folder.join(".claude")).unwrap();
         std::fs::write(folder.join(".claude/settings.json"), settings.to_string()).unwrap();
         for name in ["CLAUDE.md", "CLAUDE.local.md", ".claude/CLAUDE.md"] {

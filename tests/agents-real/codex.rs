@@ -113,7 +113,7 @@ async fn commands_and_patches_work_in_the_worktree_and_are_told() {
         testified(&turn);
         assert_eq!((usage.input_tokens, usage.output_tokens), (Some(330), Some(150)));
         assert_eq!(
-            (scene.read("work/by-command"), scene.read("work/new.txt")),
+            (scene.read("worktree/by-command"), scene.read("worktree/new.txt")),
             ("hi\n".to_owned(), "hello\n".to_owned())
         );
         let heard = |words: &str| {
@@ -133,16 +133,8 @@ async fn an_interrupted_turn_is_lost_and_the_session_lives_on() {
         let model =
             Model::start(|nth, _| if nth == 0 { Reply::Stall } else { Reply::Result }).await;
         let Some(scene) = real(driver, &model, 1) else { return };
-        let mut session = scene.open("implement").await;
-        session.give(&scene.turn("implement", "a")).await.unwrap();
-        model.asked().await;
-        assert!(session.interrupt().await);
-        let (turn, _, said) = turn_end(&mut *session).await;
-        println!("{turn:?} after {said:#?}");
-        assert_eq!((failed(&turn).class, failed(&turn).session_over), (Class::Lost, false));
-        let (turn, _) = turn_of(&scene, &mut *session, "b").await;
-        assert_eq!(testified(&turn).order, "b", "{}", shown(driver));
-        end(&scene, session, GRACE).await;
+        println!("{}", shown(driver));
+        interrupted(&scene, &model).await;
         record(&scene, &model, driver, "interrupt");
     }
 }
@@ -172,7 +164,7 @@ async fn an_interrupted_command_is_dead_before_the_next_turn() {
         assert!(gone.is_ok(), "{}: it still sleeps", shown(driver));
         let (turn, _) = turn_of(&scene, &mut *session, "b").await;
         testified(&turn);
-        assert!(!scene.path("work/late").exists());
+        assert!(!scene.path("worktree/late").exists());
         end(&scene, session, GRACE).await;
     }
 }
@@ -197,8 +189,8 @@ async fn a_key_is_handed_over_and_neither_written_down_nor_inherited() {
     testified(&turn);
     let keys = model.keys();
     assert!(keys.len() == 2 && keys.iter().all(|key| key.ends_with("made-up-secret")), "{keys:?}");
-    let env = scene.read("work/env");
+    let env = scene.read("worktree/env");
     assert!(!env.contains("made-up-secret") && !env.contains("KEY="), "{env}");
-    assert_eq!(scene.read("work/found"), "");
+    assert_eq!(scene.read("worktree/found"), "");
     end(&scene, session, GRACE).await;
 }

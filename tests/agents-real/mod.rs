@@ -58,7 +58,7 @@ fn record(scene: &Scene, model: &Model, folder: &str, name: &str) -> Option<Path
 /// Waits until the command of a turn has made the file `begun` in the worktree.
 async fn command_began(scene: &Scene, session: &mut dyn Session) {
     let begun = async {
-        while !scene.path("work/begun").exists() {
+        while !scene.path("worktree/begun").exists() {
             drop(tokio::time::timeout(Duration::from_millis(20), session.next()).await);
         }
     };
@@ -75,4 +75,18 @@ fn kill(scene: &Scene, word: &str) {
     let found = carriers.into_iter().find(named).unwrap();
     let pid = rustix::process::Pid::from_raw(found as i32).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+/// A session whose turn for `a`, which the model does not answer, is interrupted; that for `b` counts.
+async fn interrupted(scene: &Scene, model: &Model) {
+    let mut session = scene.open("implement").await;
+    session.give(&scene.turn("implement", "a")).await.unwrap();
+    model.asked().await;
+    assert!(session.interrupt().await);
+    let (turn, _, said) = turn_end(&mut *session).await;
+    println!("{turn:?} after {said:#?}");
+    assert_eq!((failed(&turn).class, failed(&turn).session_over), (Class::Lost, false));
+    let (turn, _) = turn_of(scene, &mut *session, "b").await;
+    assert_eq!(testified(&turn).order, "b");
+    end(scene, session, GRACE).await;
 }

@@ -2,7 +2,7 @@
 //! table's rows.
 
 use super::*;
-use table::Row;
+use table::{Row, env, work};
 
 /// Nothing takes this long: they retry for a minute and a half, and start slowly on a busy machine.
 const LONG: Duration = Duration::from_secs(400);
@@ -123,14 +123,27 @@ pub(super) async fn run(scene: &Scene, orders: &[&str]) -> (Vec<Said>, SessionEn
     (said, ended)
 }
 
-/// Brings about every failure of `rows` with an order that is worked on and one behind it; what is wrong with them.
-pub(super) async fn rows(kind: Kind, rows: Vec<Row>) -> Vec<String> {
+/// What a server of chat completions refuses at once, or cuts.
+pub(super) fn common_rows() -> Vec<Row> {
+    let error = Reply::error;
+    vec![
+        env("login-refused", error(401, "invalid_api_key"), "login", true),
+        env("forbidden", error(403, "forbidden"), "login", true),
+        env("unknown-model", error(404, "model_not_found"), "no such model", true),
+        env("bad-request", error(400, "invalid_request_error"), "bad request", true),
+        work("context-full", error(400, "context_length_exceeded"), "context full", true),
+        env("cut-stream", Reply::Cut, "network", true),
+    ]
+}
+
+/// Brings about every failure of `rows` with an order that is worked on and one behind it. All must be right.
+pub(super) async fn rows(kind: Kind, rows: Vec<Row>) {
     let mut wrong = Vec::new();
     let count = rows.len();
     for row in rows {
         let reply = row.reply.clone();
         let model = Model::start(move |_, _| reply.clone()).await;
-        let Some(scene) = kind.real(&model, count) else { return wrong };
+        let Some(scene) = kind.real(&model, count) else { return };
         let (said, ended) = run(&scene, &["a", "b"]).await;
         kind.record(&scene, &model, row.name);
         if !ended.unknown.is_empty() {
@@ -155,7 +168,7 @@ pub(super) async fn rows(kind: Kind, rows: Vec<Row>) -> Vec<String> {
             wrong.push(format!("{} {}: the order behind: {behind:?}", kind.name, row.name));
         }
     }
-    wrong
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// Three orders in one process: each result is taken as it appears, and what the session used is told as a whole.
@@ -296,7 +309,7 @@ pub(super) async fn repository(kind: Kind, plant: fn(&Path, &str)) {
     // The session's folder lies inside the repository, as it does on a floor.
     let run_it = format!("touch {}", scene.path("ran").display());
     std::fs::create_dir(scene.path("agent-home")).unwrap();
-    for folder in ["", "work", "agent-home"].map(|name| scene.path(name)) {
+    for folder in ["", "worktree", "agent-home"].map(|name| scene.path(name)) {
         plant(&folder, &run_it);
         std::fs::write(folder.join(".env"), "PLANTED=variable\n").unwrap();
         std::fs::create_dir_all(folder.join(".git")).unwrap();

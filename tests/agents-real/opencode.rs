@@ -1,6 +1,6 @@
 //! The opencode driver against the real opencode 1.18.33.
 
-use super::oneshot::{Kind, heard, killed, open, repository, rows};
+use super::oneshot::{Kind, common_rows, heard, killed, open, repository, rows};
 use super::*;
 use table::{env, work};
 
@@ -26,27 +26,17 @@ oneshot::common_tests!(KIND);
 
 #[tokio::test]
 async fn failures_that_are_told_at_once_are_the_right_rows_of_the_table() {
-    let error = Reply::error;
-    let wrong = rows(
-        KIND,
-        vec![
-            env("login-refused", error(401, "invalid_api_key"), "login", true),
-            env("forbidden", error(403, "forbidden"), "login", true),
-            env("unknown-model", error(404, "model_not_found"), "no such model", true),
-            env("bad-request", error(400, "invalid_request_error"), "bad request", true),
-            work("context-full", error(400, "context_length_exceeded"), "context full", true),
-            env("cut-stream", Reply::Cut, "network", true),
-            work("truncated", Reply::Truncated, "truncated", true),
-            work("refused", Reply::Filtered, "refusal", true),
-        ],
-    )
-    .await;
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    let mut told = common_rows();
+    told.extend([
+        work("truncated", Reply::Truncated, "truncated", true),
+        work("refused", Reply::Filtered, "refusal", true),
+    ]);
+    rows(KIND, told).await;
 }
 
 #[tokio::test]
 async fn failures_that_it_retries_in_silence_are_the_right_rows_of_the_table() {
-    let wrong = rows(
+    rows(
         KIND,
         vec![
             env("no-money", Reply::error(429, "insufficient_quota"), "billing", true),
@@ -55,7 +45,6 @@ async fn failures_that_it_retries_in_silence_are_the_right_rows_of_the_table() {
         ],
     )
     .await;
-    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use super::*;
 use shopfloor::sandbox::{Doors, Means};
 
-const TRIES: &str = "echo 1 > \"$SCENE/work/ok\"; echo 1 > \"$SCENE/desks/a/ok\"; echo 1 > \"$TMPDIR/ok\"; \
+const TRIES: &str = "echo 1 > \"$SCENE/worktree/ok\"; echo 1 > \"$SCENE/desks/a/ok\"; echo 1 > \"$TMPDIR/ok\"; \
     echo 1 > \"$SCENE/escape\"; echo 1 > \"$SCENE/session/escape\"; echo 1 > \"$SCENE/session/stream.jsonl\"; \
     echo 1 > \"$SCENE/desks/b/escape\"; kill -9 $STRANGER; \
-    bash -c \"echo > /dev/tcp/127.0.0.1/$PORT\" && echo 1 > \"$SCENE/work/network\"; true";
+    bash -c \"echo > /dev/tcp/127.0.0.1/$PORT\" && echo 1 > \"$SCENE/worktree/network\"; true";
 
 /// A scene whose program tries to get out of walls of this kind.
 struct Tried {
@@ -28,7 +28,7 @@ impl Tried {
         ];
         scene.config.env.extend(env.map(|(name, value)| (name.to_owned(), value)));
         let doors = Doors {
-            write: vec![scene.path("work"), scene.path("desks/a")],
+            write: vec![scene.path("worktree"), scene.path("desks/a")],
             read: vec![scene.path("desks/b"), scene.path("session")],
         };
         scene.walls = Some(Walls { means, doors });
@@ -38,7 +38,7 @@ impl Tried {
     /// What came of it.
     fn end(mut self) {
         let (scene, name) = (&self.scene, self.name);
-        for there in ["work/ok", "desks/a/ok", "session/tmp/ok", "work/network"] {
+        for there in ["worktree/ok", "desks/a/ok", "session/tmp/ok", "worktree/network"] {
             assert!(scene.path(there).exists(), "{name}: {there} could not be written");
         }
         for outside in ["escape", "session/escape", "desks/b/escape"] {

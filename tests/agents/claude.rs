@@ -34,7 +34,7 @@ async fn one_process_takes_order_after_order_and_each_is_testified() {
         let (turn, usage, _) = turn_end(&mut *session).await;
         assert_eq!(testified(&turn).verdict, Verdict::Done);
         assert!(testified(&turn).why.starts_with("SIMULATED"));
-        assert!(scene.read(&format!("work/done/{order}.txt")).contains("SIMULATED"));
+        assert!(scene.read(&format!("worktree/done/{order}.txt")).contains("SIMULATED"));
         // The total runs on; what a turn cost does not.
         assert!(usage.cost_usd.unwrap() < 0.05 && usage.input_tokens.unwrap() > 5_000, "{usage:?}");
     }
@@ -97,10 +97,10 @@ async fn a_fix_turn_is_given_in_the_same_session() {
     session.give(&scene.turn("implement", "a")).await.unwrap();
     let (lie, ..) = turn_end(&mut *session).await;
     assert_eq!(testified(&lie).verdict, Verdict::Done);
-    assert!(!scene.path("work/x").exists());
+    assert!(!scene.path("worktree/x").exists());
     session.give(&scene.fix("implement", "a")).await.unwrap();
     testified(&turn_end(&mut *session).await.0);
-    assert_eq!(scene.read("work/x"), "honest");
+    assert_eq!(scene.read("worktree/x"), "honest");
     end(&scene, session, GRACE).await;
 }
 
@@ -193,13 +193,13 @@ async fn a_usage_limit_is_the_environments_fault_and_has_a_time() {
 #[tokio::test]
 async fn tampered_tests_and_the_scenario_counts_hold_over_sessions() {
     let scene = sim("[[act]]\ntimes = 1\nmisbehave = \"tamper-tests\"\n");
-    std::fs::create_dir(scene.path("work/tests")).unwrap();
-    std::fs::write(scene.path("work/tests/a.sh"), "false\n").unwrap();
+    std::fs::create_dir(scene.path("worktree/tests")).unwrap();
+    std::fs::write(scene.path("worktree/tests/a.sh"), "false\n").unwrap();
     for expected in ["exit 0\nfalse\n", "exit 0\nfalse\n"] {
         let mut session = scene.open("implement").await;
         session.give(&scene.turn("implement", "a")).await.unwrap();
         testified(&turn_end(&mut *session).await.0);
-        assert_eq!(scene.read("work/tests/a.sh"), expected);
+        assert_eq!(scene.read("worktree/tests/a.sh"), expected);
         end(&scene, session, GRACE).await;
     }
 }

@@ -38,7 +38,7 @@ async fn the_contract_is_kept_to_the_letter() {
     let order = |id: &str| {
         serde_json::json!({
             "id": id, "gen": 3, "title": format!("The title of {id}"),
-            "desk": scene.path("desks").join(id), "worktree": scene.path("work"),
+            "desk": scene.path("desks").join(id), "worktree": scene.path("worktree"),
         })
     };
     assert_eq!(
@@ -84,7 +84,7 @@ async fn the_simulator_as_a_command_does_order_after_order() {
     assert_eq!(ends.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["a", "b", "c"]);
     for (id, end) in ends {
         assert_eq!(testified(end).verdict, Verdict::Done);
-        assert!(scene.read(&format!("work/done/{id}.txt")).contains("SIMULATED"));
+        assert!(scene.read(&format!("worktree/done/{id}.txt")).contains("SIMULATED"));
     }
     assert_eq!((ended.how.as_str(), ended.left_over), ("exit 0", 0));
 }

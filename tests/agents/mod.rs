@@ -52,7 +52,7 @@ impl Scene {
         // As in a worker: what is started is kept.
         shopfloor::process::shim::stands_at(Path::new(env!("CARGO_BIN_EXE_shopfloor")));
         let folder = tempfile::tempdir().unwrap();
-        for name in ["session", "work", "desks"] {
+        for name in ["session", "worktree", "desks"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
         let config = AgentConfig { simulated: true, ..AgentConfig::new(driver, program) };
@@ -114,7 +114,7 @@ impl Scene {
 
     fn told(&self, stage: &str, order: &str, findings: Option<&str>) -> Turn {
         let id = OrderId::parse(order).unwrap();
-        let (desk, worktree) = (self.path("desks").join(order), self.path("work"));
+        let (desk, worktree) = (self.path("desks").join(order), self.path("worktree"));
         std::fs::create_dir_all(&desk).unwrap();
         let request = Request::titled(format!("The title of {order}"));
         let stages = STAGES;
@@ -158,7 +158,7 @@ impl Scene {
             cookie: self.cookie(),
             brief: "The brief.".to_owned(),
             orders: orders.iter().map(|order| self.turn(stage, order)).collect(),
-            folders: vec![self.path("work"), self.path("desks")],
+            folders: vec![self.path("worktree"), self.path("desks")],
             home: self.path("agent-home"),
             caps: self.caps,
             walls: self.walls.clone(),

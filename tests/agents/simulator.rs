@@ -5,7 +5,7 @@ use super::*;
 fn shell_test(scene: &Scene) -> bool {
     let test = std::process::Command::new("sh")
         .arg("tests/a.sh")
-        .current_dir(scene.path("work"))
+        .current_dir(scene.path("worktree"))
         .output()
         .unwrap();
     test.status.success()
@@ -24,7 +24,7 @@ async fn its_honest_work_is_red_before_and_green_after_and_every_paper_is_there(
         for paper in stage.leaves {
             assert!(scene.read(&format!("desks/a/{paper}")).contains("SIMULATED"), "{paper}");
         }
-        told.push((stage.name, scene.path("work/tests/a.sh").is_file() && shell_test(&scene)));
+        told.push((stage.name, scene.path("worktree/tests/a.sh").is_file() && shell_test(&scene)));
         end(&scene, session, Duration::from_secs(10)).await;
     }
     assert_eq!(
@@ -69,8 +69,8 @@ artifacts = ["session.txt"]
         testified(&turn_end(&mut *session).await.0);
         end(&scene, session, Duration::from_secs(10)).await;
     }
-    assert_eq!(scene.read("work/src/a.txt"), "of The title of a");
-    assert_eq!(scene.read("work/list.txt"), "a\n");
+    assert_eq!(scene.read("worktree/src/a.txt"), "of The title of a");
+    assert_eq!(scene.read("worktree/list.txt"), "a\n");
     let mut session = scene.open("playtest").await;
     session.give(&scene.turn("playtest", "a")).await.unwrap();
     let (turn, ..) = turn_end(&mut *session).await;

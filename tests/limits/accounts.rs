@@ -90,12 +90,7 @@ fn one_worker_alone_finds_out_whether_an_account_works_again() {
         assert_eq!(worker.end(PATIENCE), Some(0), "{}", house.scene());
     }
     for id in ["a", "b", "c", "d", "e", "f"] {
-        assert_eq!(
-            (house.state(id).as_str(), charged(&house, id)),
-            ("TESTS_PRE", 0),
-            "{}",
-            house.scene()
-        );
+        moved_on_uncharged(&house, id);
     }
     assert_eq!(house.calls(), 9, "{}", house.scene());
 }
@@ -130,12 +125,7 @@ fn a_refused_login_stops_every_stage_of_the_account_until_a_person_says_so() {
     assert!(resumed.status.success(), "{}", shown(&resumed));
     assert_eq!(spec.end(PATIENCE), Some(0), "{}", house.scene());
     for id in ["b", "c"] {
-        assert_eq!(
-            (house.state(id).as_str(), charged(&house, id)),
-            ("TESTS_PRE", 0),
-            "{}",
-            house.scene()
-        );
+        moved_on_uncharged(&house, id);
     }
     assert_eq!(house.shopfloor(&["resume", "sim"]).status.code(), Some(3));
     assert_eq!(house.shopfloor(&["resume"]).status.code(), Some(4));
@@ -208,12 +198,7 @@ fn a_fallback_works_while_the_first_account_is_parked_and_no_longer() {
     house.add(&["a", "b", "c"]);
     house.run("spec-worker", &["--until-idle"]);
     for id in ["a", "b", "c"] {
-        assert_eq!(
-            (house.state(id).as_str(), charged(&house, id)),
-            ("TESTS_PRE", 0),
-            "{}",
-            house.scene()
-        );
+        moved_on_uncharged(&house, id);
     }
     let of = |calls: Vec<(u128, String, String)>| {
         calls.into_iter().map(|(.., order)| order).collect::<Vec<_>>()

@@ -16,12 +16,7 @@ fn sessions(house: &House) -> usize {
 #[test]
 fn a_missing_result_is_asked_for_once_in_the_same_session_and_then_counts() {
     let house = spec_house("[[act]]\ntimes = 1\nmisbehave = \"no-result\"\n", &["a"]);
-    assert_eq!(
-        (house.state("a").as_str(), charged(&house, "a")),
-        ("TESTS_PRE", 0),
-        "{}",
-        house.scene()
-    );
+    moved_on_uncharged(&house, "a");
     assert_eq!((house.calls(), sessions(&house)), (2, 1));
     // It gives none at the repair turn either.
     let house = House::with(QUICK, "[[act]]\ntimes = 2\nmisbehave = \"no-result\"\n");
@@ -33,12 +28,7 @@ fn a_missing_result_is_asked_for_once_in_the_same_session_and_then_counts() {
 #[test]
 fn a_truncated_answer_gets_one_more_turn() {
     let house = spec_house("[[act]]\ntimes = 1\nmisbehave = \"truncated\"\n", &["a"]);
-    assert_eq!(
-        (house.state("a").as_str(), charged(&house, "a")),
-        ("TESTS_PRE", 0),
-        "{}",
-        house.scene()
-    );
+    moved_on_uncharged(&house, "a");
     assert_eq!((house.calls(), sessions(&house)), (2, 1));
 }
 
@@ -85,12 +75,7 @@ fn a_full_context_gives_the_rest_to_a_smaller_fresh_session_and_charges_nobody_w
     let acts = "[[act]]\norder = \"c\"\ntimes = 1\nmisbehave = \"context-full\"\n";
     let house = spec_house(acts, &["a", "b", "c", "d", "e"]);
     for id in ["a", "b", "c", "d", "e"] {
-        assert_eq!(
-            (house.state(id).as_str(), charged(&house, id)),
-            ("TESTS_PRE", 0),
-            "{}",
-            house.scene()
-        );
+        moved_on_uncharged(&house, id);
     }
     // After two good turns the next session takes one order, and then they grow again.
     let taken: Vec<usize> = house
@@ -119,12 +104,7 @@ fn an_overloaded_server_is_asked_again_after_a_back_off_and_finished_orders_stay
     house.add(&["a", "b", "c"]);
     house.run("spec-worker", &["--until-idle"]);
     for id in ["a", "b", "c"] {
-        assert_eq!(
-            (house.state(id).as_str(), charged(&house, id)),
-            ("TESTS_PRE", 0),
-            "{}",
-            house.scene()
-        );
+        moved_on_uncharged(&house, id);
     }
     assert_eq!(house.calls(), 4, "{}", house.scene());
     assert_eq!((house.told("paused").len(), house.told("parked").len()), (1, 0));

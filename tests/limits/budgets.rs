@@ -32,12 +32,7 @@ fn a_session_that_has_used_its_budget_makes_way_for_a_fresh_one() {
     let house = house("[limits.budget]\nsession_tokens = 10_000\n", acts, &["a", "b", "c", "d"]);
     house.run("spec-worker", &["--until-idle"]);
     for id in ["a", "b", "c", "d"] {
-        assert_eq!(
-            (house.state(id).as_str(), charged(&house, id)),
-            ("TESTS_PRE", 0),
-            "{}",
-            house.scene()
-        );
+        moved_on_uncharged(&house, id);
     }
     assert_eq!((house.calls(), house.told("session_opened").len()), (4, 2), "{}", house.scene());
 }

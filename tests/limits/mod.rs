@@ -52,6 +52,13 @@ fn charged(house: &House, order: &str) -> usize {
     house.journal(order).iter().filter(counts).count()
 }
 
+/// Its spec was written, and it was charged with nothing.
+#[track_caller]
+fn moved_on_uncharged(house: &House, id: &str) {
+    let stands = (house.state(id), charged(house, id));
+    assert_eq!(stands, ("TESTS_PRE".to_owned(), 0), "{id}: {}", house.scene());
+}
+
 fn status(house: &House) -> serde_json::Value {
     let ran = house.shopfloor(&["status", "--json"]);
     serde_json::from_slice(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", shown(&ran)))

@@ -46,7 +46,7 @@ impl Turns {
             generation: 3,
             title: "t".to_owned(),
             desk: "/scene/desks/a".into(),
-            worktree: Some("/scene/work".into()),
+            worktree: Some("/scene/worktree".into()),
             prompt: "p".to_owned(),
         }
     }

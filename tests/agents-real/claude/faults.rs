@@ -154,7 +154,7 @@ async fn a_flag_it_does_not_know_is_the_environments() {
 
 #[tokio::test]
 async fn a_killed_program_is_a_crash() {
-    let model = Model::start(|_, _| Reply::Bash("echo > ../work/begun; sleep 300")).await;
+    let model = Model::start(|_, _| Reply::Bash("echo > ../worktree/begun; sleep 300")).await;
     let Some(scene) = real(&model) else { return };
     let mut session = scene.open("implement").await;
     session.give(&scene.turn("implement", "a")).await.unwrap();

@@ -39,10 +39,10 @@ async fn an_agent_writes_in_its_orders_worktree_on_its_desk_and_in_its_tmp_and_n
                 entry.path().strip_prefix(scene.folder.path()).unwrap().display().to_string()
             })
             .collect();
-        assert_eq!(written, ["desks/a/ok", "session/tmp/ok", "work/ok"], "{}", shown(driver));
+        assert_eq!(written, ["desks/a/ok", "session/tmp/ok", "worktree/ok"], "{}", shown(driver));
         assert!(scene.read("session/stream.jsonl").starts_with('{'));
         // The cookie is there, so that nothing gets lost; the key of the provider is not.
-        let env = scene.read("work/env");
+        let env = scene.read("worktree/env");
         assert!(env.contains(&scene.cookie()) && !env.contains("not-a-key"), "{env}");
         let path = format!(":{}", std::env::var("PATH").unwrap());
         assert!(
@@ -58,7 +58,7 @@ async fn the_repositorys_own_settings_servers_and_instructions_are_left_alone() 
     for driver in BOTH {
         let model = Model::start(|_, _| Reply::Result).await;
         let Some(scene) = real(driver, &model, 1) else { return };
-        let work = scene.path("work");
+        let work = scene.path("worktree");
         let run = format!("touch {}", scene.path("ran").display());
         std::fs::create_dir_all(work.join(".codex")).unwrap();
         let settings = format!(
@@ -108,7 +108,7 @@ async fn the_operators_arguments_win_over_the_drivers_wall() {
             let (turn, _) = turn_of(&scene, &mut *session, "a").await;
             testified(&turn);
             let there =
-                ["cache/escape", "work/network", "escape"].map(|at| scene.path(at).exists());
+                ["cache/escape", "worktree/network", "escape"].map(|at| scene.path(at).exists());
             assert_eq!(there, [true, true, none], "{} {none}", shown(driver));
             end(&scene, session, GRACE).await;
         }
@@ -119,9 +119,9 @@ async fn the_operators_arguments_win_over_the_drivers_wall() {
 async fn the_repositorys_instructions_are_read_where_the_operator_says_so() {
     let model = Model::start(|_, _| Reply::Result).await;
     let Some(mut scene) = real(DriverName::Codex, &model, 1) else { return };
-    std::fs::write(scene.path("work/AGENTS.md"), "Wanted instructions.").unwrap();
-    std::fs::create_dir(scene.path("work/.git")).unwrap();
-    std::fs::write(scene.path("work/.git/HEAD"), "ref: refs/heads/main\n").unwrap();
+    std::fs::write(scene.path("worktree/AGENTS.md"), "Wanted instructions.").unwrap();
+    std::fs::create_dir(scene.path("worktree/.git")).unwrap();
+    std::fs::write(scene.path("worktree/.git/HEAD"), "ref: refs/heads/main\n").unwrap();
     scene.config.args.extend(["-c", "project_doc_max_bytes=32768"].map(str::to_owned));
     let mut session = scene.open("implement").await;
     let (turn, _) = turn_of(&scene, &mut *session, "a").await;

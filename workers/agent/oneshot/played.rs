@@ -58,3 +58,14 @@ pub(in super::super) fn hello(reader: &dyn Reader, events: &[AgentEvent], rest: 
     let silent = "the session ended and left no result, and said: hello".to_owned();
     assert_eq!(*rest, Rest::all(TurnEnd::Silent(silent)));
 }
+
+/// Plays it through a reader that begins with nothing.
+pub(in super::super) fn played<R: Reader + Default>(
+    errors: &str,
+    stream: &str,
+    ended: Ended,
+) -> (R, Vec<AgentEvent>, Rest) {
+    let mut reader = R::default();
+    let (events, rest) = play(&mut reader, errors, stream, ended);
+    (reader, events, rest)
+}

@@ -28,7 +28,7 @@ fn turn(order: &str) -> Turn {
         generation: 3,
         title: "t".to_owned(),
         desk: "/scene/desks/a".into(),
-        worktree: Some("/scene/work".into()),
+        worktree: Some("/scene/worktree".into()),
         prompt: "p".to_owned(),
     }
 }
@@ -246,10 +246,10 @@ fn commands_may_write_to_the_orders_own_folders_only() {
     let start = scene.sent.iter().find(|sent| sent["method"] == "turn/start").unwrap();
     let params = &start["params"];
     let wall = &params["sandboxPolicy"];
-    assert_eq!(params["cwd"], "/scene/work");
+    assert_eq!(params["cwd"], "/scene/worktree");
     assert_eq!(wall["type"], "workspaceWrite");
     let tmp = scene.server.prepared.tmp.display().to_string();
-    assert_eq!(wall["writableRoots"], json!(["/scene/work", "/scene/desks/a", tmp]));
+    assert_eq!(wall["writableRoots"], json!(["/scene/worktree", "/scene/desks/a", tmp]));
     assert_eq!((&wall["networkAccess"], &wall["excludeSlashTmp"]), (&json!(false), &json!(true)));
     assert_eq!(params["outputSchema"]["required"].as_array().unwrap().len(), 7);
     let heard = |words: &str| {

@@ -1,9 +1,9 @@
 //! What Qwen Code 0.24.4 printed, as it was recorded, and what the driver makes of it.
 
-use super::super::super::oneshot::Rest;
-use super::super::super::oneshot::played::{charged, hello, play, unknown};
+use super::super::super::oneshot::{Rest, played};
 use super::*;
 use crate::failure::{Class, TurnEnd};
+use played::{charged, hello, unknown};
 
 /// A recorded stream.
 macro_rules! recorded {
@@ -13,9 +13,7 @@ macro_rules! recorded {
 }
 
 fn played(errors: &str, stream: &str, ended: Ended) -> (Qwen, Vec<AgentEvent>, Rest) {
-    let mut reader = Qwen::default();
-    let (events, rest) = play(&mut reader, errors, stream, ended);
-    (reader, events, rest)
+    played::played(errors, stream, ended)
 }
 
 #[test]
