@@ -242,8 +242,13 @@ pub fn free_bytes(folder: &Path) -> u64 {
 
 /// Seconds of wall-clock time since 1970.
 pub fn unix_now() -> u64 {
+    unix_time().as_secs()
+}
+
+/// Wall-clock time since 1970; none before it.
+pub fn unix_time() -> std::time::Duration {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(0, |since| since.as_secs())
+    now.unwrap_or_default()
 }
 
 /// Seconds since boot, suspend included.

@@ -49,6 +49,9 @@ pub struct Record {
     /// When it began, unix seconds.
     #[serde(default)]
     pub began: u64,
+    /// And how many milliseconds of that second had passed: several may begin in one.
+    #[serde(default)]
+    pub began_ms: u32,
     /// When it ended, unix seconds.
     #[serde(default)]
     pub ended: Option<u64>,
@@ -233,7 +236,9 @@ impl Record {
         let folders =
             std::fs::read_dir(floor.root().join("sessions")).into_iter().flatten().flatten();
         let mut all: Vec<Self> = folders.filter_map(|folder| Self::read(&folder.path())).collect();
-        all.sort_by(|a, b| (a.began, &a.session).cmp(&(b.began, &b.session)));
+        all.sort_by(|a, b| {
+            (a.began, a.began_ms, &a.session).cmp(&(b.began, b.began_ms, &b.session))
+        });
         all
     }
 
@@ -310,6 +315,7 @@ pub(super) mod tests {
             opening: None,
             batch: 3,
             began: 1,
+            began_ms: 0,
             ended: None,
             usage: Usage::default(),
             orders: Vec::new(),
@@ -397,6 +403,22 @@ pub(super) mod tests {
         assert_eq!(cost(&[Some(0.5), None]), None);
         assert_eq!(cost(&[None, Some(0.5)]), None);
         assert_eq!(cost(&[]), Some(0.0), "nothing was paid for");
+    }
+
+    #[test]
+    fn records_that_began_in_one_second_stand_in_the_order_in_which_they_began() {
+        let folder = tempfile::tempdir().unwrap();
+        let floor = Floor::of_queue(folder.path());
+        let began: Vec<(u64, u32)> = (0..8).map(|n| (1 + u64::from(n / 6), n % 6)).collect();
+        for &(began, began_ms) in began.iter().rev() {
+            let record = Record { began, began_ms, ..record() };
+            let dir = floor.session(&record.session);
+            std::fs::create_dir_all(&dir).unwrap();
+            std::fs::write(dir.join(RECORD), serde_json::to_vec(&record).unwrap()).unwrap();
+        }
+        let all = Record::all(&floor);
+        let read: Vec<_> = all.iter().map(|record| (record.began, record.began_ms)).collect();
+        assert_eq!(read, began);
     }
 
     #[test]

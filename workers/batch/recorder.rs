@@ -13,7 +13,7 @@ use super::summary;
 use crate::brief::fingerprint;
 use crate::error::Result;
 use crate::event::What;
-use crate::floor::{self, unix_now};
+use crate::floor::{self, unix_now, unix_time};
 use crate::holder::SessionId;
 use crate::order::OrderId;
 use crate::plan::Reason;
@@ -40,6 +40,7 @@ impl Recorder {
     /// The record of a batch that begins.
     pub(super) fn new(shop: &Shop, hired: &Hired, session: &SessionId, dir: &Path) -> Self {
         let stage = &shop.stage;
+        let now = unix_time();
         let record = Record {
             session: session.clone(),
             stage: stage.name.to_owned(),
@@ -51,7 +52,8 @@ impl Recorder {
             simulated: hired.agent.simulated(),
             opening: None,
             batch: shop.batch,
-            began: unix_now(),
+            began: now.as_secs(),
+            began_ms: now.subsec_millis(),
             ended: None,
             usage: crate::agent::Usage::default(),
             orders: Vec::new(),
