@@ -169,7 +169,7 @@ fn rows(
             standing: standings.remove(id).unwrap_or(Standing::OnItsWay),
             turns: works.iter().map(|(_, work)| work.turns).sum(),
             took_ms: works.iter().map(|(_, work)| work.took_ms).sum(),
-            cost_usd: worked.map(|(_, work)| work.usage.cost_usd).sum(),
+            cost_usd: worked.map(|(_, work)| work.used().cost_usd).sum(),
             sessions: works.iter().map(|(record, _)| record.session.to_string()).collect(),
         };
         rows.insert(id.clone(), row);

@@ -154,12 +154,15 @@ fn as_text(scene: &Scene, place: &Place) -> Result<String> {
     if !papers.is_empty() {
         fact("papers", line(&papers.join(", "), 400))?;
     }
-    let spent = ledger::of_order(folder);
-    if !spent.is_empty() {
-        fact("used", ledger::together(&spent).told())?;
-        for (stage, sum) in &spent {
-            fact("", format!("{stage}: {}", sum.told()))?;
+    match ledger::of_order(folder) {
+        Ok(spent) if spent.is_empty() => {}
+        Ok(spent) => {
+            fact("used", ledger::together(&spent).told())?;
+            for (stage, sum) in &spent {
+                fact("", format!("{stage}: {}", sum.told()))?;
+            }
         }
+        Err(error) => fact("used", format!("unknown: {error}"))?,
     }
     if order.state == State::FAILED {
         failure(&mut text, order, evidence)?;
@@ -253,7 +256,7 @@ fn as_json(scene: &Scene) -> Value {
         "evidence": evidence,
         "worktree": worktree,
         "branch": branch(&order.id),
-        "used": ledger::of_order(folder),
+        "used": ledger::of_order(folder).ok(),
         "events": events,
     })
 }

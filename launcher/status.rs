@@ -75,7 +75,7 @@ fn look(place: &Place) -> Result<View> {
         agents: versions::kept(&floor),
         breakers: breakers.into_iter().filter(|breaker| breaker.count > 0).collect(),
         accounts: Accounts::of(&floor).all(),
-        today: Ledger::of(&floor).today(unix_now()),
+        today: Ledger::of(&floor).today(unix_now())?,
         permits,
         stands,
         failed,

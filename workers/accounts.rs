@@ -2,24 +2,27 @@
 //!
 //! What is parked is the account, not an order and not a stage: `.floor/accounts/<name>.json`, which every worker of
 //! every stage looks at before each turn. It outlives restarts. Once its time has come, one worker alone finds out
-//! whether the account works again; it holds `<name>.lock`, and the others wait for what it finds. A file that can't be
-//! read keeps the account parked: to find out costs money, and a person can delete it.
+//! whether the account works again; it holds `<name>.lock`, and the others wait for what it finds. Who writes holds the
+//! folder's own lock meanwhile, and opens only what it has seen: of two findings at one moment none is lost. A file that
+//! can't be read keeps the account parked: to find out costs money, and a person can delete it.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::failure::Fault;
-use crate::floor::Floor;
+use crate::floor::{Floor, LONGEST_WAIT_SECS};
 use crate::secrets;
 
 /// The longest time a limit is believed to last. One beyond that is a mistake, and is asked again.
 const LONGEST_SECS: u64 = 7 * 24 * 3600;
+/// How long we wait for somebody else to write. It takes him milliseconds, unless he was stopped in the middle of it.
+const WRITING: Duration = Duration::from_secs(5);
 
 /// An account that is parked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,9 +51,28 @@ pub struct Accounts {
 
 /// The right to find out whether an account works again, until it is dropped.
 #[derive(Debug)]
-pub struct Probe(File);
+pub struct Probe {
+    _lock: Locked,
+    /// How it was parked when we began to find out.
+    seen: Parked,
+}
 
-impl Drop for Probe {
+/// A lock that is held until it is dropped.
+#[derive(Debug)]
+struct Locked(File);
+
+impl Locked {
+    /// `None` when somebody else has it.
+    fn try_on(file: File) -> io::Result<Option<Self>> {
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+impl Drop for Locked {
     fn drop(&mut self) {
         // Closing would not do: a child between fork and exec shares our open file for a moment, and the lock with it.
         if let Err(error) = self.0.unlock() {
@@ -86,8 +108,10 @@ pub struct Cause<'a> {
 
 impl Parked {
     /// True while nothing may be begun with it.
+    ///
+    /// A time further away than any limit lasts was written by a clock that jumped since, and holds nothing.
     pub fn holds(&self, now: u64) -> bool {
-        self.until.is_none_or(|until| until > now)
+        self.until.is_none_or(|until| until > now && until - now <= LONGEST_WAIT_SECS)
     }
 
     /// `work: usage limit until 14:05`.
@@ -115,7 +139,7 @@ impl Accounts {
     /// How it is parked, if it is.
     pub fn parked(&self, account: &str) -> Option<Parked> {
         let path = self.path(account, "json");
-        match std::fs::read(&path) {
+        match fs::read(&path) {
             Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap_or_else(|error| {
                 unreadable(account, &format!("{} can't be read: {error}", path.display()))
             })),
@@ -128,7 +152,7 @@ impl Accounts {
 
     /// Every account that is parked, by name.
     pub fn all(&self) -> Vec<Parked> {
-        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let paths = entries.map(|entry| entry.path());
         let names = paths.filter_map(|path| {
             let json = path.extension().is_some_and(|ending| ending == "json");
@@ -153,20 +177,37 @@ impl Accounts {
         let path = self.path(account, "lock");
         let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let file = open.map_err(|error| Error::io("open", &path, error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Entry::Shut(parked)),
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path, error)),
-        }
+        let locked = Locked::try_on(file).map_err(|error| Error::io("lock", &path, error))?;
+        let Some(lock) = locked else { return Ok(Entry::Shut(parked)) };
         // Look, lock, look again: who had it may have found out just now.
         match self.parked(account) {
             None => Ok(Entry::Open),
             Some(parked) if parked.holds(now) => Ok(Entry::Shut(parked)),
-            Some(_) => Ok(Entry::Probe(Probe(file))),
+            Some(seen) => Ok(Entry::Probe(Probe { _lock: lock, seen })),
         }
     }
 
-    /// Parks an account. What it is parked by since a moment ago, by somebody else, is not shortened.
+    /// The right to write: nobody else does meanwhile. `None` when it can't be had.
+    fn writing(&self) -> Option<Locked> {
+        let begun = Instant::now();
+        loop {
+            let open = fs::create_dir_all(&self.folder).and_then(|()| File::open(&self.folder));
+            match open.and_then(Locked::try_on) {
+                Ok(Some(lock)) => return Some(lock),
+                Ok(None) if begun.elapsed() < WRITING => {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                Ok(None) => return None,
+                Err(error) => {
+                    tracing::warn!(%error, folder = %self.folder.display(), "the accounts can't be locked");
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Parks an account, and says how it is parked now. What parks it already, found by somebody else, stands when it ends
+    /// no sooner.
     pub fn park(
         &self,
         account: &str,
@@ -175,13 +216,24 @@ impl Accounts {
         now: u64,
         chance: f64,
     ) -> Result<Parked> {
+        // Without it the account is parked all the same: that it is asked no more comes first.
+        let _writing = self.writing();
         let before = self.parked(account);
         let still = before.as_ref().filter(|parked| parked.holds(now));
         let earlier = before.as_ref().map_or(0, |parked| parked.count);
         let count = if still.is_some() { earlier } else { earlier + 1 };
-        let mut until = resumes_at(cause, limits, count, now, chance);
+        let until = resumes_at(cause, limits, count, now, chance);
         if let Some(still) = still {
-            until = until.zip(still.until).map(|(new, old)| new.max(old));
+            let ends_later = match (until, still.until) {
+                (_, None) => true,
+                (Some(new), Some(old)) => old >= new,
+                (None, Some(_)) => false,
+            };
+            // The same once more, and no time was told: another draw of our own policy is no news.
+            let the_same = still.fault == cause.fault.as_str() && until.is_some();
+            if ends_later || (the_same && cause.until.is_none()) {
+                return Ok(still.clone());
+            }
         }
         let told = cause.until.is_some_and(|told| Some(told) == until);
         let parked = Parked {
@@ -201,7 +253,7 @@ impl Accounts {
     fn write(&self, parked: &Parked) -> Result<()> {
         let path = self.path(&parked.account, "json");
         let write = || -> io::Result<()> {
-            std::fs::create_dir_all(&self.folder)?;
+            fs::create_dir_all(&self.folder)?;
             let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
             file.write_all(&serde_json::to_vec_pretty(parked)?)?;
             file.as_file().sync_all()?;
@@ -211,10 +263,25 @@ impl Accounts {
         write().map_err(|error| Error::io("write", &path, error))
     }
 
-    /// The account works, or a person says that it does. True if it was parked.
+    /// Who was finding out has found that the account works. True when it is open because of that; false when it is parked
+    /// by something newer than what he set out from, which stands.
+    pub fn works(&self, account: &str, probe: &Probe) -> Result<bool> {
+        let Some(_writing) = self.writing() else { return Ok(false) };
+        match self.parked(account) {
+            Some(now) if now == probe.seen => self.remove(account),
+            _ => Ok(false),
+        }
+    }
+
+    /// A person says that the account works. True if it was parked.
     pub fn resume(&self, account: &str) -> Result<bool> {
+        let _writing = self.writing();
+        self.remove(account)
+    }
+
+    fn remove(&self, account: &str) -> Result<bool> {
         let path = self.path(account, "json");
-        match std::fs::remove_file(&path) {
+        match fs::remove_file(&path) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::io("remove", &path, error)),

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -151,10 +152,8 @@ impl Ledger {
     }
 
     /// What was used on the day of `now` (UTC), by stage.
-    pub fn today(&self, now: u64) -> BTreeMap<String, Sum> {
-        let mut stages: BTreeMap<String, Sum> = BTreeMap::new();
-        read(&self.day(now), |line| stages.entry(line.stage.clone()).or_default().add(&line));
-        stages
+    pub fn today(&self, now: u64) -> Result<BTreeMap<String, Sum>> {
+        by_stage(&self.day(now))
     }
 
     /// When the day of `now` is over, unix seconds.
@@ -164,10 +163,19 @@ impl Ledger {
 }
 
 /// What the order in `folder` has used, by stage.
-pub fn of_order(folder: &Path) -> BTreeMap<String, Sum> {
+pub fn of_order(folder: &Path) -> Result<BTreeMap<String, Sum>> {
+    by_stage(&folder.join(COST))
+}
+
+/// The sums of one file. One that is not there has nothing in it; one that can't be read is no reason to go on spending.
+fn by_stage(path: &Path) -> Result<BTreeMap<String, Sum>> {
     let mut stages: BTreeMap<String, Sum> = BTreeMap::new();
-    read(&folder.join(COST), |line| stages.entry(line.stage.clone()).or_default().add(&line));
-    stages
+    let each = |line: Line| stages.entry(line.stage.clone()).or_default().add(&line);
+    match read(path, each) {
+        Ok(()) => Ok(stages),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(stages),
+        Err(error) => Err(Error::io("read", path, error)),
+    }
 }
 
 /// The whole of several stages.
@@ -191,21 +199,29 @@ fn append(path: &Path, text: &str) -> Result<()> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let mut file = File::options().append(true).create(true).open(path)?;
-        // One write: several workers append to one file.
-        file.write_all(text.as_bytes())
+        let mut file = File::options().read(true).append(true).create(true).open(path)?;
+        let length = file.metadata()?.len();
+        let mut last = [b'\n'];
+        if length > 0 {
+            file.read_exact_at(&mut last, length - 1)?;
+        }
+        // One write: several workers append to one file. A line that was cut short must not take this one with it.
+        match last {
+            [b'\n'] => file.write_all(text.as_bytes()),
+            _ => file.write_all(format!("\n{text}").as_bytes()),
+        }
     };
     write().map_err(|error| Error::io("write", path, error))
 }
 
 /// Reads line by line; one that is none (half of one, after a crash) is passed over.
-fn read(path: &Path, mut each: impl FnMut(Line)) {
-    let Ok(file) = File::open(path) else { return };
-    for line in BufReader::new(file).split(b'\n').map_while(std::io::Result::ok) {
-        if let Ok(line) = serde_json::from_slice(&line) {
+fn read(path: &Path, mut each: impl FnMut(Line)) -> std::io::Result<()> {
+    for line in BufReader::new(File::open(path)?).split(b'\n') {
+        if let Ok(line) = serde_json::from_slice(&line?) {
             each(line);
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -285,14 +301,19 @@ mod tests {
         ledger.add(&line("spec", Some(1), Some(0.5)), &order).unwrap();
         ledger.add(&line("test", Some(2), Some(0.25)), &order).unwrap();
         ledger.add(&line("test", Some(2), Some(0.25)), &folder.path().join("gone")).unwrap();
+        // A full disk cut a line short; the next one stands all the same.
         append(&order.join(COST), "{\"at\":1,\"or").unwrap();
-        let own = of_order(&order);
-        assert_eq!((own["spec"].tokens, own["test"].tokens), (2, 4));
+        ledger.add(&line("test", Some(3), Some(0.0)), &order).unwrap();
+        let own = of_order(&order).unwrap();
+        assert_eq!((own["spec"].tokens, own["test"].tokens), (2, 10));
         assert_eq!(together(&own).usd, 0.75);
-        let day = ledger.today(1_800_000_000 + 60);
-        assert_eq!((day["test"].turns, together(&day).usd), (2, 1.0));
-        assert!(ledger.today(1_800_000_000 + DAY_SECS).is_empty());
+        let day = ledger.today(1_800_000_000 + 60).unwrap();
+        assert_eq!((day["test"].turns, together(&day).usd), (3, 1.0));
+        assert!(ledger.today(1_800_000_000 + DAY_SECS).unwrap().is_empty());
         assert!(!folder.path().join("gone").exists());
+        // What can't be read is not nothing.
+        std::fs::create_dir_all(folder.path().join("b").join(COST)).unwrap();
+        assert!(of_order(&folder.path().join("b")).is_err());
         assert_eq!(Ledger::day_ends(1_800_000_000) % DAY_SECS, 0);
     }
 }

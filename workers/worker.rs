@@ -281,9 +281,8 @@ impl Worker<'_> {
     fn limit_too_long(&self) -> bool {
         let Some(most) = self.shop.config.limits.max_limit_wait else { return false };
         let Some(parked) = self.shop.parked() else { return false };
-        let Some(secs) = parked.until.map(|until| until.saturating_sub(unix_now())) else {
-            return false;
-        };
+        // What waits for a person has no end that could be waited for.
+        let secs = parked.until.map_or(u64::MAX, |until| until.saturating_sub(unix_now()));
         if secs <= most.as_secs() {
             return false;
         }
@@ -377,7 +376,13 @@ impl Worker<'_> {
             if shop.bounds.only.as_ref().is_some_and(|only| !only.contains(&id)) {
                 continue;
             }
-            let Ok(Some(order)) = shop.queue.look(&id) else { continue };
+            let order = match shop.queue.look(&id) {
+                Ok(Some(order)) => order,
+                Ok(None) => continue,
+                Err(error) if error.kind() == Kind::BrokenOrder => continue,
+                // It may be there all the same.
+                Err(_) => return Ok(false),
+            };
             if !shop.stage.takes.contains(&order.state) || !shop.may_work_in(&order.state) {
                 continue;
             }

@@ -1,5 +1,10 @@
 //! An account that is parked.
 
+use shopfloor::accounts::{Accounts, Cause};
+use shopfloor::config::Limits;
+use shopfloor::failure::Fault;
+use shopfloor::floor::{Floor, unix_now};
+
 use super::*;
 
 const LIMIT: &str = "[[act]]\norder = \"c\"\nstage = \"spec\"\ntimes = 1\nmisbehave = \"usage-limit\"\nreset_in_s = 3600\n";
@@ -73,11 +78,18 @@ fn a_usage_limit_in_the_middle_of_a_batch_gives_the_rest_back_and_goes_on_by_its
 
 #[test]
 fn one_worker_alone_finds_out_whether_an_account_works_again() {
-    // The limit is told three times, without an end that is true: each time one worker tries.
+    // It was parked before, and whoever asks first is told that the limit lasts longer.
     let acts =
-        "[[act]]\nstage = \"spec\"\ntimes = 3\nmisbehave = \"usage-limit\"\nreset_in_s = 1\n";
+        "[[act]]\nstage = \"spec\"\ntimes = 1\nmisbehave = \"usage-limit\"\nreset_in_s = 4\n";
     let house = House::with(QUICK, acts);
-    house.add(&["a", "b", "c", "d", "e", "f"]);
+    let ids = ["a", "b", "c", "d", "e", "f"];
+    house.add(&ids);
+    let floor = Floor::of_queue(&house.project().join("work-orders"));
+    let now = unix_now();
+    let ends = now + 2;
+    let cause =
+        Cause { fault: Fault::UsageLimit, why: "before", until: Some(ends), by_hand: false };
+    Accounts::of(&floor).park("sim", cause, &Limits::default(), now, 0.5).unwrap();
     let mut workers: Vec<_> = (1..=3)
         .map(|k| {
             house.start(
@@ -89,10 +101,15 @@ fn one_worker_alone_finds_out_whether_an_account_works_again() {
     for worker in &mut workers {
         assert_eq!(worker.end(PATIENCE), Some(0), "{}", house.scene());
     }
-    for id in ["a", "b", "c", "d", "e", "f"] {
+    for id in ids {
         moved_on_uncharged(&house, id);
     }
-    assert_eq!(house.calls(), 9, "{}", house.scene());
+    let longer = house.told("parked")[0]["until"].as_u64().unwrap();
+    let calls = calls(&house.path("calls"));
+    let before = |unix: u64| calls.iter().filter(|(at, ..)| *at < u128::from(unix) * 1000).count();
+    assert_eq!((before(ends), before(longer)), (0, 1), "{calls:?}: {}", house.scene());
+    assert_eq!(calls.len(), 1 + ids.len(), "{}", house.scene());
+    assert_eq!(house.told("unparked").len(), 1, "{}", house.scene());
 }
 
 #[test]

@@ -2,7 +2,15 @@
 
 use super::*;
 
+const DAY_MS: u128 = 24 * 3600 * 1000;
+
+/// What is used in a day is counted by UTC days: a story that would be told across midnight waits for the new day.
 fn house(budget: &str, acts: &str, orders: &[&str]) -> House {
+    const STORY_MS: u128 = 120_000;
+    let left = DAY_MS - unix_ms() % DAY_MS;
+    if left < STORY_MS {
+        std::thread::sleep(Duration::from_millis(left as u64));
+    }
     let house = House::with(&format!("{QUICK}{budget}\n"), acts);
     house.add(orders);
     house
@@ -73,6 +81,10 @@ fn cost_tokens_and_time_are_shown_by_order_by_stage_and_by_batch() {
     );
     let batches = house.shopfloor(&["batches", "--json"]);
     let batches: serde_json::Value = serde_json::from_slice(&batches.stdout).unwrap();
+    // The newest last.
+    let stages: Vec<_> =
+        batches["batches"].as_array().unwrap().iter().map(|batch| &batch["stage"]).collect();
+    assert_eq!(stages, ["spec", "test"], "{batches}");
     assert_eq!(batches["batches"][0]["tokens"], 2800, "{batches}");
     assert_eq!(batches["batches"][0]["cost_usd"], 0.5);
 }

@@ -36,6 +36,53 @@ fn a_limit_parks_until_its_time_and_then_one_worker_alone_finds_out() {
 }
 
 #[test]
+fn who_finds_that_it_works_does_not_open_what_was_parked_meanwhile() {
+    let (_folder, accounts) = floor();
+    park(&accounts, cause(Fault::UsageLimit, Some(100)), 10);
+    let Ok(Entry::Probe(probe)) = accounts.enter("work", 100) else { panic!("no probe") };
+    // A turn of another worker, begun long before, comes to a limit that lasts longer.
+    let newer = park(&accounts, cause(Fault::UsageLimit, Some(900)), 101);
+    assert!(!accounts.works("work", &probe).unwrap());
+    assert_eq!(accounts.shut("work", 102), Some(newer));
+    drop(probe);
+    let Ok(Entry::Probe(probe)) = accounts.enter("work", 900) else { panic!("no probe") };
+    assert!(accounts.works("work", &probe).unwrap());
+    assert!(!accounts.works("work", &probe).unwrap(), "once");
+    assert!(matches!(accounts.enter("work", 900), Ok(Entry::Open)));
+}
+
+#[test]
+fn of_a_refused_login_and_a_limit_found_at_one_moment_neither_is_lost() {
+    for round in 0..50 {
+        let (_folder, accounts) = floor();
+        std::thread::scope(|scope| {
+            for found in [cause(Fault::Login, None), cause(Fault::RateLimit, None)] {
+                let accounts = accounts.clone();
+                scope.spawn(move || park(&accounts, found, 10));
+            }
+        });
+        let parked = accounts.parked("work").unwrap();
+        assert_eq!((parked.until, parked.fault.as_str()), (None, "login"), "round {round}");
+    }
+}
+
+#[test]
+fn a_limit_that_is_found_again_without_a_time_is_no_news() {
+    let (_folder, accounts) = floor();
+    let first = park(&accounts, cause(Fault::RateLimit, None), 1000);
+    let limits = Limits::default();
+    let again = accounts.park("work", cause(Fault::RateLimit, None), &limits, 1001, 1.0).unwrap();
+    assert_eq!(again, first);
+}
+
+#[test]
+fn a_time_that_a_clock_wrote_which_jumped_since_holds_nothing() {
+    let (_folder, accounts) = floor();
+    park(&accounts, cause(Fault::UsageLimit, Some(2_000_000_100)), 2_000_000_000);
+    assert!(matches!(accounts.enter("work", 1_800_000_000), Ok(Entry::Probe(_))));
+}
+
+#[test]
 fn a_login_and_a_bill_wait_for_a_person() {
     for fault in [Fault::Login, Fault::Billing] {
         let (_folder, accounts) = floor();
@@ -104,8 +151,8 @@ fn two_workers_that_find_the_same_limit_count_it_once_and_do_not_shorten_it() {
 #[test]
 fn a_file_that_cannot_be_read_keeps_the_account_parked() {
     let (_folder, accounts) = floor();
-    std::fs::create_dir_all(&accounts.folder).unwrap();
-    std::fs::write(accounts.folder.join("work.json"), "{half").unwrap();
+    fs::create_dir_all(&accounts.folder).unwrap();
+    fs::write(accounts.folder.join("work.json"), "{half").unwrap();
     let Ok(Entry::Shut(parked)) = accounts.enter("work", u64::MAX) else { panic!("open") };
     assert!(parked.why.contains("can't be read"), "{parked:?}");
     assert_eq!(accounts.all().len(), 1);
@@ -118,5 +165,5 @@ fn no_name_leaves_the_folder() {
     accounts.park("../../x/y", cause(Fault::Login, None), &Limits::default(), 1, 0.5).unwrap();
     assert!(accounts.parked("../../x/y").is_some());
     let inside = folder.path().join(".floor/accounts");
-    assert_eq!(std::fs::read_dir(inside).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(inside).unwrap().count(), 1);
 }

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::event::Retry;
 use super::fault::{Fault, Found};
+use crate::floor::unix_now;
 
 /// The longest wait before a retry that we sit through. A longer one is ours to spend, with other work.
 const LONGEST_RETRY_MS: f64 = 120_000.0;
@@ -40,12 +41,17 @@ pub(super) struct Patience {
 impl Patience {
     /// The program tries a request once more.
     pub(super) fn retry(&mut self, retry: Retry) -> Option<GivenUp> {
-        let Retry { found, delay_ms } = retry;
-        if matches!(found.fault, Fault::Login | Fault::Billing) {
-            return Some(GivenUp::new("the login is refused", found));
+        let Retry { mut found, delay_ms } = retry;
+        match found.fault {
+            Fault::Login => return Some(GivenUp::new("the login is refused", found)),
+            Fault::Billing => return Some(GivenUp::new("there is no money left", found)),
+            _ => {}
         }
         match delay_ms {
             Some(delay) if delay > LONGEST_RETRY_MS => {
+                // It was told when it makes sense to ask again, and that is when we do.
+                let told = unix_now().saturating_add((delay / 1000.0).ceil() as u64);
+                found.until = found.until.or(Some(told));
                 Some(GivenUp::new("it would wait too long before the next request", found))
             }
             Some(_) => None,

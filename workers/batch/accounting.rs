@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::accounts::Cause;
+use crate::accounts::{Cause, Entry};
 use crate::agent::{Caps, Usage};
 use crate::batch::Batch;
 use crate::batch::held::{self, Before};
@@ -78,15 +78,15 @@ impl Batch<'_> {
         }
     }
 
-    /// What a turn of this order is held to.
-    fn holds(&self, job: &Job) -> Vec<held::Held> {
+    /// What a turn of this order is held to, on the day of `now`.
+    fn holds(&self, job: &Job, now: u64) -> Result<Vec<held::Held>> {
         let (shop, stage) = (self.shop, self.shop.stage.name);
         let (all, own) = (shop.config.limits.budget, shop.config.budget_of(stage));
         if all.is_empty() && own.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        let order = ledger::of_order(job.papers.folder());
-        let today = shop.ledger.today(unix_now());
+        let order = ledger::of_order(job.papers.folder())?;
+        let today = shop.ledger.today(now)?;
         let of_stage = |sums: &std::collections::BTreeMap<String, Sum>| {
             sums.get(stage).copied().unwrap_or_default()
         };
@@ -96,12 +96,13 @@ impl Batch<'_> {
         let narrow = Before { order: of_stage(&order), session, day: of_stage(&today) };
         let mut all = held::held("limits.budget", &all, &wide);
         all.extend(held::held(&format!("stage.{stage}.budget"), &own, &narrow));
-        all
+        Ok(all)
     }
 
     /// The order, if a turn of it may be begun; `None` when a budget is used up, and what becomes of it was settled.
     pub(super) async fn afford(&mut self, job: Job) -> Result<Option<Job>> {
-        self.held = self.holds(&job);
+        let now = unix_now();
+        (self.held, self.held_until) = (self.holds(&job, now)?, Ledger::day_ends(now));
         let Some((fault, why)) = held::used_up(&self.held, 0) else { return Ok(Some(job)) };
         if fault == Fault::Budget && self.turns > 0 {
             // It has nothing to do with this order, nor with those behind it.
@@ -111,7 +112,7 @@ impl Batch<'_> {
             return Ok(None);
         }
         let mut failure = Failure::of(fault, self.turns > 0, why);
-        failure.until = (fault == Fault::DayBudget).then(|| Ledger::day_ends(unix_now()));
+        failure.until = (fault == Fault::DayBudget).then_some(self.held_until);
         let ruling = self.rule(&job, &TurnEnd::Failed(failure), &[], 0);
         self.settle(job, ruling).await?;
         Ok(None)
@@ -120,8 +121,19 @@ impl Batch<'_> {
     /// Hears what the turn under way has used so far, and drops it when that is more than it may.
     pub(super) async fn used(&mut self, usage: Usage) -> Result<()> {
         self.live = usage;
+        if usage.known_tokens() > 0 {
+            self.account_works()?;
+        }
         if self.interrupted.is_some() || self.given.is_empty() {
             return Ok(());
+        }
+        let now = unix_now();
+        if now >= self.held_until {
+            // A new day has begun: what was used on the one before is not counted against it.
+            let under_way = self.given.values().next();
+            self.held =
+                under_way.map(|(job, _)| self.holds(job, now)).transpose()?.unwrap_or_default();
+            self.held_until = Ledger::day_ends(now);
         }
         match held::used_up(&self.held, usage.known_tokens()) {
             None => Ok(()),
@@ -131,10 +143,33 @@ impl Batch<'_> {
         }
     }
 
-    /// Why no further turn may be given: somebody has found the account's limit.
-    pub(super) fn account_shut(&self) -> Option<String> {
-        let parked = self.shop.accounts.shut(&self.hired().account, unix_now())?;
-        Some(format!("the account {}", parked.told()))
+    /// Why no further turn may be given: somebody has found the account's limit. One whose time has come meanwhile is tried
+    /// by one worker alone, also where a session is still warm.
+    pub(super) fn account_shut(&mut self) -> Result<Option<String>> {
+        let (accounts, account) = (&self.shop.accounts, &self.hired().account);
+        let now = unix_now();
+        let parked = match &self.probe {
+            Some(_) => accounts.shut(account, now),
+            None => match accounts.enter(account, now)? {
+                Entry::Open => None,
+                Entry::Shut(parked) => Some(parked),
+                Entry::Probe(probe) => {
+                    self.probe = Some(probe);
+                    None
+                }
+            },
+        };
+        Ok(parked.map(|parked| format!("the account {}", parked.told())))
+    }
+
+    /// The model has answered: if we were to find out whether the account works again, it does.
+    fn account_works(&mut self) -> Result<()> {
+        let Some(probe) = self.probe.take() else { return Ok(()) };
+        let account = self.hired().account.clone();
+        if self.shop.accounts.works(&account, &probe)? {
+            self.shop.tell(What::Unparked { account });
+        }
+        Ok(())
     }
 
     /// A turn has shown that the account works, or that it does not. It is parked at once: every worker that uses it looks
@@ -151,11 +186,11 @@ impl Batch<'_> {
                     by_hand,
                 };
                 let limits = &shop.config.limits;
-                let known = shop.accounts.shut(&account, unix_now());
-                let parked =
-                    shop.accounts.park(&account, cause, limits, unix_now(), fastrand::f64())?;
+                let now = unix_now();
+                let known = shop.accounts.shut(&account, now);
+                let parked = shop.accounts.park(&account, cause, limits, now, fastrand::f64())?;
                 self.probe = None;
-                if known.is_none_or(|known| known.until != parked.until) {
+                if known.as_ref() != Some(&parked) {
                     shop.tell(What::Parked {
                         account,
                         fault: parked.fault.clone(),
@@ -168,9 +203,7 @@ impl Batch<'_> {
             // The model did not get to answer.
             TurnEnd::Failed(failure) if !failure.fault.shows_a_working_account() => {}
             TurnEnd::Failed(_) | TurnEnd::Silent(_) | TurnEnd::Testified(_) => {
-                if self.probe.take().is_some() && shop.accounts.resume(&account)? {
-                    shop.tell(What::Unparked { account });
-                }
+                self.account_works()?;
             }
         }
         Ok(())

@@ -8,8 +8,6 @@ use crate::batch::news::INTERRUPT_GRACE;
 use crate::error::Result;
 use crate::event::What;
 use crate::failure::{Class, Failure, Fault, TurnEnd};
-use crate::floor::unix_now;
-use crate::ledger::Ledger;
 use crate::order::OrderId;
 
 impl Batch<'_> {
@@ -17,6 +15,8 @@ impl Batch<'_> {
     pub(super) fn blame_disk(&self, end: TurnEnd) -> TurnEnd {
         let (told, session_over) = match &end {
             TurnEnd::Silent(instead) if self.was_full => (instead, false),
+            // A refused login or a limit was told by the model's server, which has nothing to do with the disk.
+            TurnEnd::Failed(failure) if failure.fault.is_the_accounts() => return end,
             TurnEnd::Failed(failure) if self.was_full && failure.class != Class::Lost => {
                 (&failure.evidence, failure.session_over)
             }
@@ -59,7 +59,7 @@ impl Batch<'_> {
         match fault {
             // It took the interruption, so the session is good for more.
             Fault::Hung => failure.of_turn(),
-            Fault::DayBudget => Failure { until: Some(Ledger::day_ends(unix_now())), ..failure },
+            Fault::DayBudget => Failure { until: Some(self.held_until), ..failure },
             _ => failure,
         }
     }

@@ -144,6 +144,8 @@ struct Batch<'a> {
     live: Usage,
     /// What the turn under way is held to.
     held: Vec<Held>,
+    /// Until when that counts, unix seconds: the end of the day.
+    held_until: u64,
     /// There was no room on the disk for a while in the turn that is under way.
     was_full: bool,
     turns: u64,
@@ -183,6 +185,7 @@ pub async fn run(
         unshared: Vec::new(),
         live: Usage::default(),
         held: Vec::new(),
+        held_until: 0,
         given: BTreeMap::new(),
         waiting: VecDeque::new(),
         checking: None,

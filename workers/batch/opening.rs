@@ -39,6 +39,10 @@ impl Batch<'_> {
         let plan = self.plan(turns, instructions.as_ref())?;
         let orders = plan.orders.clone();
         self.record.opened(&plan.brief);
+        // Whoever is given all its orders at once is not asked again before each.
+        if one_shot && let Some(parked) = self.account_shut()? {
+            return self.give_back_unbegun(&parked);
+        }
         let folder = self.shop.folder.clone();
         let looked = tokio::task::spawn_blocking(move || Witness::of(&folder)).await;
         self.witness = looked.ok().flatten();

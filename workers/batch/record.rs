@@ -220,14 +220,17 @@ impl Record {
     /// What it cost together; `None` where it is unknown of one of its turns, and of the session as a whole.
     pub fn cost_usd(&self) -> Option<f64> {
         let worked = self.work.values().filter(|work| work.turns > 0);
-        let sum: Option<f64> = worked.map(|work| work.usage.cost_usd).sum();
+        let sum: Option<f64> = worked.map(|work| work.used().cost_usd).sum();
         self.usage.cost_usd.or(sum)
     }
 
     /// Tokens it used together, read and written; `None` where they are unknown of one of its turns.
     pub fn tokens(&self) -> Option<u64> {
         let worked = self.work.values().filter(|work| work.turns > 0);
-        let tokens = |work: &Work| Some(work.usage.input_tokens? + work.usage.output_tokens?);
+        let tokens = |work: &Work| {
+            let used = work.used();
+            Some(used.input_tokens? + used.output_tokens?)
+        };
         worked.map(tokens).sum()
     }
 
@@ -249,6 +252,11 @@ impl Record {
 }
 
 impl Work {
+    /// What its turns used; unknown where one of them has not come to its end.
+    pub fn used(&self) -> Usage {
+        if self.turns == self.ended_turns { self.usage } else { Usage::default() }
+    }
+
     fn hear(&mut self, what: &What) {
         match what {
             What::TurnBegan { prompt, .. } => {
@@ -403,6 +411,13 @@ pub(super) mod tests {
         assert_eq!(cost(&[Some(0.5), None]), None);
         assert_eq!(cost(&[None, Some(0.5)]), None);
         assert_eq!(cost(&[]), Some(0.0), "nothing was paid for");
+        // The session broke off in its second turn.
+        let mut record = record();
+        let [began, ended] = turn(Some(0.25));
+        for what in [&began, &ended, &began] {
+            record.hear(what);
+        }
+        assert_eq!((record.cost_usd(), record.tokens()), (None, None));
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Batch<'_> {
             if !self.takes_turns() {
                 break;
             }
-            if let Some(parked) = self.account_shut() {
+            if let Some(parked) = self.account_shut()? {
                 self.give_back_unbegun(&parked)?;
                 self.close(&parked).await;
                 break;

@@ -39,7 +39,11 @@ impl Conversation {
         match event {
             Event::Init { shown } => vec![AgentEvent::Started(shown)],
             Event::Text(text) => vec![AgentEvent::Text(text)],
-            Event::Tool(text) => vec![AgentEvent::ToolCall(text)],
+            Event::Tool(text) => {
+                // The model works again: what refused it before is over.
+                self.hints = Hints::default();
+                vec![AgentEvent::ToolCall(text)]
+            }
             Event::ToolFailed(text) => vec![AgentEvent::ToolResult(text)],
             Event::ToolBegan(id) => vec![AgentEvent::ToolBegan(id)],
             Event::ToolEnded(id) => vec![AgentEvent::ToolEnded(id)],

@@ -49,14 +49,19 @@ fn said(message: &str, now: &Zoned) -> Option<u64> {
     let words = rest.get(..half + 2)?;
     let at = match DateTime::strptime("%b %d, %Y %I:%M %p", without_ordinal(words)) {
         Ok(at) => at,
-        Err(_) => {
-            let today = now.date().to_datetime(Time::strptime("%I:%M %p", words).ok()?);
-            // A time of day that is past is tomorrow's.
-            if today < now.datetime() { today.checked_add(1.day()).ok()? } else { today }
-        }
+        Err(_) => nearest(Time::strptime("%I:%M %p", words).ok()?, now)?,
     };
     let at = at.to_zoned(now.time_zone().clone()).ok()?;
-    u64::try_from(at.timestamp().as_second()).ok()
+    // It tells the minute and leaves out the seconds: a minute later the limit is over for certain.
+    u64::try_from(at.timestamp().as_second()).ok().map(|at| at + 60)
+}
+
+/// The day of a time of day: Codex tells a day where it is not today's, so that of yesterday's, today's and tomorrow's it is
+/// the one that is nearest. One that passed just now is over, and not tomorrow's.
+fn nearest(time: Time, now: &Zoned) -> Option<DateTime> {
+    let today = now.date().to_datetime(time);
+    let days = [today.checked_sub(1.day()).ok()?, today, today.checked_add(1.day()).ok()?];
+    days.into_iter().min_by_key(|day| now.datetime().duration_until(*day).abs())
 }
 
 /// `Oct 2nd, 2096` as `Oct 2, 2096`.
@@ -93,15 +98,21 @@ mod tests {
     }
 
     #[test]
-    fn a_time_in_words_is_the_next_one_of_that_name_in_our_time_zone() {
+    fn a_time_in_words_is_the_nearest_one_of_that_name_in_our_time_zone_and_its_minute_is_over() {
         let at = |words: &str| Limits::default().until(words, &now());
         let before = "You’ve hit your usage limit. Visit a page to purchase more credits or";
         let at_five = at(&format!("{before} try again at 5:51 AM."));
-        assert_eq!(at_five, second("2026-11-21T04:51:00Z"));
+        assert_eq!(at_five, second("2026-11-21T04:52:00Z"));
         let tonight = at(&format!("{before} try again at 11:45 PM."));
-        assert_eq!(tonight, second("2026-11-20T22:45:00Z"));
+        assert_eq!(tonight, second("2026-11-20T22:46:00Z"));
+        // It was told in the minute in which the limit ends, or has passed while we heard of it: not tomorrow's.
+        assert_eq!(at(&format!("{before} try again at 11:30 PM.")), second("2026-11-20T22:31:00Z"));
+        assert_eq!(at(&format!("{before} try again at 11:28 PM.")), second("2026-11-20T22:29:00Z"));
+        let after_midnight = "2026-11-21T00:00:05+01:00[Europe/Berlin]".parse().unwrap();
+        let late = Limits::default().until("try again at 11:59 PM.", &after_midnight);
+        assert_eq!(late, second("2026-11-20T23:00:00Z"));
         let dated = at(&format!("{before} try again at Dec 2nd, 2026 7:06 AM."));
-        assert_eq!(dated, second("2026-12-02T06:06:00Z"));
+        assert_eq!(dated, second("2026-12-02T06:07:00Z"));
         for odd in
             ["", "try again at", "try again at noon.", "try again at 55:99 AM", "try again later"]
         {
