@@ -26,9 +26,17 @@ fn the_two_commands_are_the_ones_that_ci_runs() {
         part.unwrap().lines().map(str::trim).filter(|l| !l.is_empty()).collect();
     assert_eq!(commands, ["launcher/launch.sh demo", "cargo test"]);
     let ci = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/run")).unwrap();
-    // A line of its own, so that it is run and not only spoken of; in a network of its own.
-    assert!(ci.lines().any(|line| line == ".ci/alone cargo test"), "{ci}");
-    assert!(ci.lines().any(|line| line.starts_with("launcher/launch.sh demo")), "{ci}");
+    // A line of its own, so that it is run and not only spoken of: with a limit of time, nothing on its input or a copy of what
+    // it prints, and the tests in a network of their own.
+    let run = |line: &str| {
+        let line = line.split(['<', '|']).next()?.trim_end_matches(" 2>&1 ").trim();
+        let (minutes, command) = line.strip_prefix("within ")?.split_once(' ')?;
+        minutes.parse::<u8>().ok().map(|_| command.to_owned())
+    };
+    let runs: Vec<String> = ci.lines().filter_map(run).collect();
+    for command in [".ci/alone cargo test", "launcher/launch.sh demo"] {
+        assert!(runs.iter().any(|run| run == command), "{command}: {runs:#?}");
+    }
 }
 
 #[test]
