@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::house::{House, WORKERS, left_over, program};
+use crate::house::{House, WORKERS, left_over, program, shown};
 
 const STRAIGHT: [&str; 7] = [
     "NEW->TESTS_PRE",
@@ -196,6 +196,10 @@ fn a_killed_worker_loses_nothing_and_leaves_no_process() {
     let classes: Vec<String> =
         house.told("recovered").iter().map(|e| e["class"].as_str().unwrap().to_owned()).collect();
     assert_eq!(classes.iter().filter(|class| *class == "crash").count(), 1, "{classes:?}");
+    // What the turn had used that died with its worker nobody knows, and it is not told as nothing.
+    let told = ["a", "b"].map(|id| shown(&house.shopfloor(&["show", id])));
+    let unknown = told.iter().filter(|told| told.contains("and 1 turn of unknown cost"));
+    assert_eq!(unknown.count(), 1, "{told:#?}");
     assert_eq!(left_over(&house.path("")), Vec::<String>::new());
 }
 

@@ -58,6 +58,25 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+impl Line {
+    /// A turn of which nobody knows what it used: its worker died with it.
+    pub fn unknown(at: u64, order: OrderId, stage: &str, session: &str, agent: &str) -> Self {
+        Self {
+            at,
+            order,
+            stage: stage.to_owned(),
+            session: session.to_owned(),
+            agent: agent.to_owned(),
+            account: String::new(),
+            simulated: false,
+            took_ms: 0,
+            usage: Usage::default(),
+            seen_tokens: 0,
+            share_of: 0,
+        }
+    }
+}
+
 /// What several turns used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Sum {
@@ -103,7 +122,7 @@ impl Sum {
             (0, _) => "none".to_owned(),
             (_, 0) => format!("${:.4}", self.usd),
             (turns, unknown) if turns == unknown => "cost unknown".to_owned(),
-            (_, unknown) => format!("${:.4} and {unknown} turns of unknown cost", self.usd),
+            (_, unknown) => format!("${:.4} and {} of unknown cost", self.usd, turns(unknown)),
         }
     }
 
@@ -114,14 +133,17 @@ impl Sum {
             (turns, unknown) if turns == unknown && self.tokens == 0 => "tokens unknown".to_owned(),
             _ => format!("at least {} tokens", self.tokens),
         };
-        let turns = if self.turns == 1 { "1 turn" } else { &format!("{} turns", self.turns) };
         let took = self.took_ms as f64 / 1000.0;
         let shared = match self.shared {
             0 => String::new(),
             shared => format!(" (of {shared} an equal share of their session)"),
         };
-        format!("{}, {tokens}, {took:.1} s in {turns}{shared}", self.dollars())
+        format!("{}, {tokens}, {took:.1} s in {}{shared}", self.dollars(), turns(self.turns))
     }
+}
+
+fn turns(count: u64) -> String {
+    if count == 1 { "1 turn".to_owned() } else { format!("{count} turns") }
 }
 
 /// The ledger of one floor.
@@ -257,7 +279,7 @@ mod tests {
         assert_eq!(sum(std::slice::from_ref(&unknown)), told);
         assert_eq!(
             sum(&[known, unknown.clone()]),
-            "$0.5000 and 1 turns of unknown cost, at least 207 tokens, 3.0 s in 2 turns"
+            "$0.5000 and 1 turn of unknown cost, at least 207 tokens, 3.0 s in 2 turns"
         );
         let told = "cost unknown, tokens unknown, 1.5 s in 1 turn";
         assert_eq!(sum(&[Line { seen_tokens: 0, ..unknown }]), told);

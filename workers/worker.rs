@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::accounts::Parked;
-use crate::batch::{self, Door, Outcome, PassedOver, Picked};
+use crate::batch::{self, Door, Outcome, PassedOver, Picked, Record};
 use crate::error::{Error, Kind, Result};
 use crate::event::What;
 use crate::failure::Class;
 use crate::floor::{Breaker, unix_now};
 use crate::holder::{SessionId, WorkerId};
+use crate::order::OrderId;
 use crate::permits::{PermitBell, Permits};
 use crate::process;
 use crate::queue::{Bell, Recovered};
@@ -205,6 +206,9 @@ impl Worker<'_> {
                 self.shop.tell(What::Returned { order, state, class, why, rests_secs: 0 });
             }
             for Recovered { id, worker, class } in found {
+                if class == Class::Crash {
+                    self.book_cut_short(&worker, &id);
+                }
                 let worker = worker.to_string();
                 self.shop.tell(What::Recovered { order: id, worker, class });
             }
@@ -275,6 +279,16 @@ impl Worker<'_> {
         };
         shop.tell(What::Claimed { orders, why });
         Ok(Some(picked))
+    }
+
+    /// Writes down the turn that a worker who died had under way.
+    fn book_cut_short(&self, worker: &WorkerId, id: &OrderId) {
+        let shop = self.shop;
+        for line in Record::cut_short(&shop.floor, worker, id, unix_now()) {
+            if let Err(error) = shop.ledger.add(&line, &shop.folder.join(id.as_str())) {
+                shop.warn(format!("{id}: what its turn used is not written down: {error}"));
+            }
+        }
     }
 
     /// True when all accounts of the stage are parked for longer than we are to wait, which is told.

@@ -10,6 +10,7 @@ use crate::agent::Usage;
 use crate::event::What;
 use crate::floor::Floor;
 use crate::holder::{SessionId, WorkerId};
+use crate::ledger::Line;
 use crate::order::{Need, OrderId, Request};
 use crate::plan::Reason;
 use crate::state::State;
@@ -243,6 +244,22 @@ impl Record {
             (a.began, a.began_ms, &a.session).cmp(&(b.began, b.began_ms, &b.session))
         });
         all
+    }
+
+    /// Lines of the ledger for the turns of `order` that a worker who died had under way: what they used is unknown, which is
+    /// not nothing.
+    pub fn cut_short(floor: &Floor, worker: &WorkerId, order: &OrderId, at: u64) -> Vec<Line> {
+        let of_worker = Self::all(floor).into_iter().filter(|record| record.worker == *worker);
+        let cut = of_worker.filter(|record| {
+            let work = record.work.get(order);
+            record.ended.is_none() && work.is_some_and(|work| work.turns > work.ended_turns)
+        });
+        let line = |record: Self| {
+            let session = record.session.to_string();
+            let line = Line::unknown(at, order.clone(), &record.stage, &session, &record.agent);
+            Line { simulated: record.simulated, ..line }
+        };
+        cut.map(line).collect()
     }
 
     /// The record in a session's folder.
