@@ -5,17 +5,22 @@ use table::{Row, env, work};
 
 /// A full minute: in words, Codex tells the time to the minute.
 const LATER: u64 = 4_000_000_020;
+/// The end of that minute: where the time is told in words alone, it is over for certain only then.
+const OVER: u64 = LATER + 60;
 
 fn told(driver: DriverName) -> String {
     format!("codex {}", shown(driver))
 }
 
-fn rows() -> Vec<Row> {
-    let limit = |name, reply| Row { until: Some(LATER), ..env(name, reply, "usage limit", true) };
+fn rows(driver: DriverName) -> Vec<Row> {
+    let limit =
+        |name, reply, until| Row { until: Some(until), ..env(name, reply, "usage limit", true) };
+    // `codex exec` passes the structured news on to nobody.
+    let structured = if driver == DriverName::CodexExec { OVER } else { LATER };
     let failed = |code| Reply::Failed { code };
     vec![
-        limit("usage-limit", Reply::UsageLimit { reset: LATER }),
-        limit("usage-limit-in-words", Reply::UsageLimitInWords { reset: LATER }),
+        limit("usage-limit", Reply::UsageLimit { reset: LATER }, structured),
+        limit("usage-limit-in-words", Reply::UsageLimitInWords { reset: LATER }, OVER),
         env("no-money", Reply::error(429, "insufficient_quota"), "billing", true),
         env("login-refused", Reply::error(401, "invalid_api_key"), "login", true),
         env("forbidden", Reply::error(403, "forbidden"), "login", true),
@@ -36,10 +41,12 @@ fn rows() -> Vec<Row> {
 async fn every_failure_is_the_right_row_of_the_table() {
     let mut wrong = Vec::new();
     for driver in BOTH {
-        for row in rows() {
+        let rows = rows(driver);
+        let count = 2 * rows.len();
+        for row in rows {
             let reply = row.reply.clone();
             let model = Model::start(move |_, _| reply.clone()).await;
-            let Some(mut scene) = real(driver, &model, 2 * rows().len()) else { return };
+            let Some(mut scene) = real(driver, &model, count) else { return };
             if row.name == "silent-stream" {
                 let patience = "stream_idle_timeout_ms=1000";
                 scene.config.args[3] =
