@@ -1,4 +1,5 @@
-//! Where the real programs are: named by a variable, or where `.ci/agents` has put them.
+//! Where the real programs are: named by a variable, or where `.ci/agents` has put them. Those that CI does without are looked
+//! for on demand only, so that a run does not depend on what an earlier one has left in the cache.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -11,6 +12,10 @@ fn look(agent: &str, version: &str) -> Result<PathBuf, String> {
         return Ok(PathBuf::from(named));
     }
     let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let in_ci = ["claude", "codex"].contains(&agent);
+    if !in_ci && folder("SHOPFLOOR_MORE_AGENTS").is_none() {
+        return Err("on demand: .ci/agents --more, and SHOPFLOOR_MORE_AGENTS=1".to_owned());
+    }
     let cache = folder("SHOPFLOOR_AGENTS_CACHE").map(PathBuf::from).or_else(|| {
         let xdg = folder("XDG_CACHE_HOME").map(PathBuf::from);
         let cache = xdg.or_else(|| Some(PathBuf::from(folder("HOME")?).join(".cache")));
@@ -22,7 +27,7 @@ fn look(agent: &str, version: &str) -> Result<PathBuf, String> {
         return Ok(program);
     }
     let why = std::fs::read_to_string(home.with_file_name(format!("{agent}-{version}.why")));
-    let more = if ["claude", "codex"].contains(&agent) { "" } else { " --more" };
+    let more = if in_ci { "" } else { " --more" };
     let why = why.unwrap_or_else(|_| format!("it is not installed: run .ci/agents{more}"));
     Err(why.trim().to_owned())
 }
