@@ -183,6 +183,38 @@ fn a_limit_that_lasts_too_long_ends_the_worker_and_leaves_the_orders() {
 }
 
 #[test]
+fn whoever_waits_for_limits_for_so_long_only_does_not_wait_for_a_person() {
+    let acts = "[[act]]\nstage = \"spec\"\nmisbehave = \"login\"\n";
+    let house = House::with(QUICK, acts);
+    house.add(&["a"]);
+    let mut worker = house.start("spec-worker", &["--max-limit-wait", "6h", "--until-idle"]);
+    assert_eq!(worker.end(PATIENCE), Some(8), "{}", house.scene());
+    assert_eq!((house.state("a").as_str(), charged(&house, "a")), ("NEW", 0));
+}
+
+#[test]
+fn a_warm_session_whose_account_was_parked_meanwhile_opens_it_with_its_own_next_turn() {
+    let acts = "[[act]]\nstage = \"spec\"\norder = \"a\"\nms = 3000\n";
+    let house = House::with(QUICK, acts);
+    house.add(&["a", "b"]);
+    let mut worker = house.start("spec-worker", &["--until-idle"]);
+    house.wait("the first turn", |house| house.calls() == 1);
+    // Another worker finds the limit; it has passed before the turn under way ends.
+    let floor = Floor::of_queue(&house.project().join("work-orders"));
+    let now = unix_now();
+    let cause = Cause { fault: Fault::UsageLimit, why: "w", until: Some(now + 1), by_hand: false };
+    Accounts::of(&floor).park("sim", cause, &Limits::default(), now, 0.5).unwrap();
+    assert_eq!(worker.end(PATIENCE), Some(0), "{}", house.scene());
+    for id in ["a", "b"] {
+        moved_on_uncharged(&house, id);
+    }
+    // It asked for the right to try, and found out.
+    assert_eq!(house.told("unparked").len(), 1, "{}", house.scene());
+    assert_eq!(house.told("session_opened").len(), 1, "{}", house.scene());
+    assert!(Accounts::of(&floor).all().is_empty());
+}
+
+#[test]
 fn what_needs_only_its_gates_goes_on_while_the_account_is_parked() {
     let house = House::new();
     house.add(&["a"]);

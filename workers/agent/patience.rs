@@ -79,3 +79,28 @@ impl Patience {
         Some(GivenUp::new("it went on retrying without success", found))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given_up(fault: Fault, delay_ms: Option<f64>) -> Option<GivenUp> {
+        Patience::default().retry(Retry { found: Found::new(fault, "e"), delay_ms })
+    }
+
+    #[test]
+    fn a_login_and_a_bill_are_given_up_at_the_first_retry_and_told_apart() {
+        let told = |fault| given_up(fault, Some(1.0)).unwrap().found.evidence;
+        assert_eq!(told(Fault::Login), "the login is refused: e");
+        assert_eq!(told(Fault::Billing), "there is no money left: e");
+        assert_eq!(given_up(Fault::RateLimit, Some(LONGEST_RETRY_MS)), None);
+        assert_eq!(given_up(Fault::Overloaded, None), None);
+    }
+
+    #[test]
+    fn a_wait_that_is_too_long_for_us_is_the_time_at_which_the_account_is_tried_again() {
+        let before = unix_now();
+        let until = given_up(Fault::RateLimit, Some(3_600_000.0)).unwrap().found.until.unwrap();
+        assert!((before + 3600..=unix_now() + 3600).contains(&until), "{until}, asked at {before}");
+    }
+}

@@ -175,6 +175,20 @@ fn a_usage_limit_is_the_environments_and_says_until_when() {
 }
 
 #[test]
+fn a_limit_that_the_model_worked_on_after_is_not_what_ends_the_turn() {
+    let limit = json!({"type": "rate_limit_event", "rate_limit_info":
+        {"status": "rejected", "resetsAt": 1_800_000_000, "rateLimitType": "five_hour"}});
+    let tool = json!({"type": "assistant", "message": {"id": "m", "content":
+        [{"type": "tool_use", "id": "t", "name": "Bash", "input": {"command": "true"}}]}});
+    let result = json!({"type": "result", "subtype": "error_max_turns", "is_error": true});
+    let said = said(&mut begun("a", 1), &[init(), limit, tool, result]);
+    let Some(Said::TurnEnded { end: TurnEnd::Failed(failure), .. }) = said.last() else {
+        panic!("{said:?}")
+    };
+    assert_eq!((failure.fault, failure.until), (Fault::Rounds, None));
+}
+
+#[test]
 fn a_warning_about_the_limit_is_only_heard() {
     let warning = json!({"type": "rate_limit_event", "rate_limit_info":
         {"status": "allowed_warning", "resetsAt": 1, "utilization": 0.93}});
